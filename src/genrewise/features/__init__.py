@@ -1,0 +1,1 @@
+"""Features of audio: spectra, harmony, rhythm, statistics and pictures."""
