@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from genrewise.errors import RecipeError
 
-__all__ = ["FrontEnd", "Framer", "log_mel", "mel_filters", "power_frames"]
+__all__ = ["Framer", "FrontEnd", "log_mel", "mel_filters", "power_frames"]
 
 F32 = NDArray[np.float32]
 
