@@ -22,12 +22,24 @@ from numpy.typing import NDArray
 
 from genrewise.errors import RecipeError
 
-__all__ = ["Framer", "FrontEnd", "log_mel", "mel_filters", "power_frames"]
+__all__ = [
+    "Framer",
+    "FrontEnd",
+    "apply_mel",
+    "log_mel",
+    "mel_filters",
+    "mel_frames",
+    "power_frames",
+    "stream_log_mel",
+]
 
 F32 = NDArray[np.float32]
 
 #: Frames transformed at once: a block of this many stays in the cache (measured).
-BLOCK = 128
+BLOCK = 64
+#: Mel bands multiplied at once.  The filters are nearly empty, so small pieces save most of
+#: the work; and a piece times a block is too small for BLAS to wake its other threads.
+GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -93,9 +105,9 @@ class FrontEnd:
         return 1 + self.n_fft // 2
 
     def n_frames(self, n_samples: int) -> int:
-        """Frames that `n_samples` samples give."""
+        """Frames that `n_samples` samples give; none of no samples."""
         if self.center:
-            return 1 + n_samples // self.hop_length
+            return 1 + n_samples // self.hop_length if n_samples else 0
         return max(0, 1 + (n_samples - self.n_fft) // self.hop_length)
 
     def fingerprint(self) -> str:
@@ -175,6 +187,20 @@ def _log(x: F32, kind: str) -> F32:
     return x
 
 
+def _power_block(frames: F32, frontend: FrontEnd) -> F32:
+    """Spectra of a few frames at once; see :func:`power_frames`."""
+    from scipy.fft import rfft  # imported where used: it costs more than all of this file
+
+    windowed = frames * _window(frontend.n_fft, frontend.win_length)
+    spectrum = rfft(windowed, axis=1, overwrite_x=True)
+    out: F32 = spectrum.real * spectrum.real
+    out += spectrum.imag * spectrum.imag
+    if frontend.power == 2.0:
+        return out
+    np.sqrt(out, out=out)
+    return out if frontend.power == 1.0 else np.power(out, np.float32(frontend.power), out=out)
+
+
 def power_frames(frames: F32, frontend: FrontEnd) -> F32:
     """Spectra of samples that are already cut into frames.
 
@@ -187,19 +213,30 @@ def power_frames(frames: F32, frontend: FrontEnd) -> F32:
     ndarray, shape (t, n_bins), float32
         ``|rfft|**power``.
     """
-    from scipy.fft import rfft  # imported where used: it costs more than all of this file
-
-    window = _window(frontend.n_fft, frontend.win_length)
     out = np.empty((len(frames), frontend.n_bins), dtype=np.float32)
     for i in range(0, len(frames), BLOCK):
-        spectrum = rfft(frames[i : i + BLOCK] * window, axis=1)
-        block = out[i : i + BLOCK]
-        np.multiply(spectrum.real, spectrum.real, out=block)
-        block += spectrum.imag * spectrum.imag
-    if frontend.power == 2.0:
-        return out
-    np.sqrt(out, out=out)
-    return out if frontend.power == 1.0 else np.power(out, np.float32(frontend.power), out=out)
+        out[i : i + BLOCK] = _power_block(frames[i : i + BLOCK], frontend)
+    return out
+
+
+@lru_cache(maxsize=16)
+def _mel_groups(frontend: FrontEnd) -> tuple[tuple[slice, slice, F32], ...]:
+    """The mel filters as dense pieces: (bins, bands, weights) without the empty corners."""
+    filters = mel_filters(frontend)
+    groups = []
+    for j in range(0, frontend.n_mels, GROUP):
+        bins = np.flatnonzero(filters[:, j : j + GROUP].any(axis=1))
+        first, last = (int(bins[0]), int(bins[-1]) + 1) if len(bins) else (0, 1)
+        weights = np.ascontiguousarray(filters[first:last, j : j + GROUP])
+        groups.append((slice(first, last), slice(j, j + GROUP), weights))
+    return tuple(groups)
+
+
+def _mel_block(S: F32, frontend: FrontEnd, out: F32) -> None:
+    """Mel filters and logarithm of a few spectra into `out`."""
+    for bins, bands, weights in _mel_groups(frontend):
+        np.matmul(S[:, bins], weights, out=out[:, bands])
+    _log(out, frontend.log)
 
 
 def apply_mel(S: F32, frontend: FrontEnd) -> F32:
@@ -216,7 +253,34 @@ def apply_mel(S: F32, frontend: FrontEnd) -> F32:
     """
     if frontend.n_mels == 0:
         return _log(S.copy(), frontend.log)
-    return _log(S @ mel_filters(frontend), frontend.log)
+    out = np.empty((len(S), frontend.n_mels), dtype=np.float32)
+    for i in range(0, len(S), BLOCK):
+        _mel_block(S[i : i + BLOCK], frontend, out[i : i + BLOCK])
+    return out
+
+
+def mel_frames(frames: F32, frontend: FrontEnd) -> F32:
+    """(Log-)mel spectra of samples that are already cut into frames.
+
+    The same as ``apply_mel(power_frames(frames))``, but a block's linear spectra are
+    gone before the next block comes, which is half the time.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (t, n_fft), float32
+
+    Returns
+    -------
+    ndarray, shape (t, n_mels), float32
+        ``n_bins`` columns where ``n_mels`` is 0.
+    """
+    if frontend.n_mels == 0:
+        return _log(power_frames(frames, frontend), frontend.log)
+    out = np.empty((len(frames), frontend.n_mels), dtype=np.float32)
+    for i in range(0, len(frames), BLOCK):
+        S = _power_block(frames[i : i + BLOCK], frontend)
+        _mel_block(S, frontend, out[i : i + BLOCK])
+    return out
 
 
 class Framer:
@@ -233,13 +297,12 @@ class Framer:
     def __init__(self, frontend: FrontEnd) -> None:
         self.frontend = frontend
         self._tail = np.zeros(0, dtype=np.float32)
+        self._recent = self._tail  # what the right end mirrors, of the unpadded samples
         self._started = False
 
-    def _left_pad(self, y: F32) -> F32:
-        half = self.frontend.n_fft // 2
-        if self.frontend.pad_mode == "reflect" and len(y) > 1:
-            return np.pad(y, (half, 0), mode="reflect")
-        return np.pad(y, (half, 0))
+    def _pad(self, y: F32, left: int, right: int) -> F32:
+        mode: Any = self.frontend.pad_mode if len(y) > 1 else "constant"
+        return np.pad(y, (left, right), mode=mode)
 
     def push(self, y: F32, last: bool = False) -> F32:
         """Add samples.
@@ -256,21 +319,20 @@ class Framer:
             A read-only view of the frames that are complete now; t may be 0.
         """
         fe = self.frontend
-        self._tail = np.concatenate([self._tail, y]) if len(self._tail) else y
-        empty = np.zeros((0, fe.n_fft), dtype=np.float32)
         half = fe.n_fft // 2
-        if fe.center and not self._started:
-            if len(self._tail) <= half and not last:
-                return empty
-            if len(self._tail) == 0:
-                return empty
-            self._tail = self._left_pad(self._tail)
-        self._started = True
-        if last and fe.center:
-            mode: Any = fe.pad_mode if len(self._tail) > 1 else "constant"
-            self._tail = np.pad(self._tail, (0, half), mode=mode)
+        self._tail = np.concatenate([self._tail, y])
+        if fe.center:
+            self._recent = np.concatenate([self._recent, y])[-half - 1 :]
+            if not self._started and (len(self._recent) > half or last) and len(self._recent):
+                self._tail = self._pad(self._tail, half, 0)
+                self._started = True
+            if not self._started:
+                return np.zeros((0, fe.n_fft), dtype=np.float32)
+            if last:
+                end = self._pad(self._recent, 0, half)[len(self._recent) :]
+                self._tail = np.concatenate([self._tail, end])
         if len(self._tail) < fe.n_fft:
-            return empty
+            return np.zeros((0, fe.n_fft), dtype=np.float32)
         count = 1 + (len(self._tail) - fe.n_fft) // fe.hop_length
         frames = np.lib.stride_tricks.sliding_window_view(self._tail, fe.n_fft)[:: fe.hop_length]
         self._tail = self._tail[count * fe.hop_length :]
@@ -281,9 +343,9 @@ def stream_log_mel(blocks: Iterator[F32], frontend: FrontEnd) -> Iterator[F32]:
     """Frames of (log-)mel spectra from blocks of samples; see :func:`log_mel`."""
     framer = Framer(frontend)
     for y in blocks:
-        yield apply_mel(power_frames(framer.push(y), frontend), frontend)
+        yield mel_frames(framer.push(y), frontend)
     rest = framer.push(np.zeros(0, dtype=np.float32), last=True)
-    yield apply_mel(power_frames(rest, frontend), frontend)
+    yield mel_frames(rest, frontend)
 
 
 def log_mel(y: F32, frontend: FrontEnd) -> F32:
@@ -301,4 +363,4 @@ def log_mel(y: F32, frontend: FrontEnd) -> F32:
         The unit is that of ``frontend.log`` (dB, natural log, …).
     """
     frames = Framer(frontend).push(np.ascontiguousarray(y, dtype=np.float32), last=True)
-    return apply_mel(power_frames(frames, frontend), frontend)
+    return mel_frames(frames, frontend)
