@@ -1,0 +1,1 @@
+"""Learning from labelled music: data sets, splits, models, metrics, reports, bundles."""
