@@ -1,0 +1,1 @@
+"""Networks that others have trained, obtained by package name and kept in the user's cache."""
