@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any
 
 from genrewise.errors import MissingExtra, UnknownName
@@ -40,6 +39,8 @@ class Registry:
     extras: Mapping[str, str] = field(default_factory=dict)
 
     def _plugins(self) -> dict[str, str]:
+        from importlib.metadata import entry_points  # costs more than all of genrewise's base
+
         found = entry_points(group=f"genrewise.{self.kind.replace(' ', '_')}s")
         return {e.name: e.value for e in found if e.name not in self.entries}
 

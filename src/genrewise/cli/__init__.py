@@ -1,0 +1,134 @@
+"""The command line: a table of commands, each imported when it is called.
+
+Only click is imported here, so that ``--help``, ``--version`` and completion answer at
+once.  A command parses, calls one function and shows; what all of them share is here:
+errors as one line with their exit code, Ctrl-C, a reader that went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from genrewise.cli.options import no_colour_option
+from genrewise.errors import GenrewiseError, UnknownName
+
+__all__ = ["COMMANDS", "CommandTable", "main"]
+
+#: Name of a command, where it lives, the extra it needs and what it does.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
+    "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
+}
+
+EPILOG = """\
+Tab completion, once a shell: put  eval "$(_GENREWISE_COMPLETE=bash_source genrewise)"  into
+~/.bashrc; for zsh and fish zsh_source and fish_source.
+
+Exit codes: 0 all done, 1 some items failed, 2 wrong use, 3 an extra is missing."""
+
+
+def _version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from genrewise import __version__
+
+        click.echo(f"genrewise {__version__}")
+        ctx.exit()
+
+
+class CommandTable(click.Group):
+    """A group whose commands are names in a table until one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command behind a name; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        from genrewise.registry import Registry
+
+        target, extra, _ = COMMANDS[cmd_name]
+        found: click.Command = Registry("command", {cmd_name: target}, extra).get(cmd_name)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse unknown names with the nearest ones."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            if os.path.exists(name):  # noqa: PTH110
+                raise click.UsageError(f"no command named {name!r}. Try: genrewise classify {name}")
+            raise click.UsageError(str(UnknownName("command", name, COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; whatever ends it early becomes a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(_complain("interrupted", 130)) from None
+        except BrokenPipeError:  # | head: nobody reads on, as for any tool that gets SIGPIPE
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(141) from None
+        except GenrewiseError as error:
+            raise click.exceptions.Exit(_complain(f"Error: {error}", error.exit_code)) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            from genrewise.worker import describe
+
+            text = str(GenrewiseError(*describe(error)[1]))
+            raise click.exceptions.Exit(_complain(text, 1)) from None
+
+
+def _complain(text: str, code: int) -> int:
+    """Say why the program ends; returns the exit code."""
+    from genrewise.cli.output import say
+
+    say(text, fg="red")
+    return code
+
+
+@click.group(
+    cls=CommandTable,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@no_colour_option
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version)
+def group() -> None:
+    """Which genre a piece of music is, and how sure one can be."""
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    args : list of str, optional
+        Arguments; by default those of this process.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    try:
+        code = group.main(args, prog_name="genrewise", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,240 @@
+"""``genrewise classify``: files, folders, patterns, lists and URLs to genres."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from genrewise import engine
+from genrewise.cli.job import ClassifyJob
+from genrewise.cli.options import model_option, no_colour_option, seconds, size
+from genrewise.cli.output import Progress, ready_stdout, say
+from genrewise.cli.paths import Tally, expand, is_url, read_list
+from genrewise.cli.results import Writer, writer
+from genrewise.engine import Outcome, Waiting
+
+__all__ = ["classify"]
+
+#: Bytes a worker may hold where nothing else is said; classifying hours takes a fifth of it.
+MEMORY_LIMIT = 2 * 2**30
+
+
+def default_limit(path: str) -> float:
+    """Seconds that a file may take: a minute, and 20 s a megabyte.
+
+    An hour of music at the lowest usual rate is some 12 MB and takes a minute or two
+    with the large model on one slow core.
+    """
+    if is_url(path):
+        return 600.0
+    try:
+        return 60.0 + 20.0 * Path(path).stat().st_size / 1e6
+    except OSError:
+        return 60.0
+
+
+@dataclass
+class _Counts:
+    """What became of a batch."""
+
+    ok: int = 0
+    partial: int = 0
+    failed: int = 0
+    missing_extra: bool = False
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def files(self) -> int:
+        return self.ok + self.partial + self.failed
+
+    def summary(self) -> str:
+        """The closing line: ``12 files: 10 ok, 1 partial, 1 failed; passed over 3 …``."""
+        parts = [f"{self.ok} ok"]
+        parts += [f"{n} {what}" for n, what in self._rest() if n]
+        text = f"{self.files} file{'s' if self.files != 1 else ''}: {', '.join(parts)}"
+        if self.tally.passed_over:
+            text += f"; passed over {self.tally.passed_over} that are no audio"
+        return text
+
+    def _rest(self) -> tuple[tuple[int, str], ...]:
+        return (self.partial, "partial"), (self.failed, "failed")
+
+    def exit_code(self) -> int:
+        """3 where an extra is missing, 1 where a file failed, else 0."""
+        return 3 if self.missing_extra else int(self.failed > 0)
+
+
+def _reason(path: str, error: str) -> str:
+    """An error without the path that it begins with."""
+    for name in (path, os.path.basename(path)):  # noqa: PTH119
+        lead = " ".join(name.split()) + ": "
+        if error.startswith(lead):
+            return error[len(lead) :]
+    return error
+
+
+def _record(outcome: Outcome, model: str) -> dict[str, Any]:
+    """The record of an outcome, in the order in which it is shown."""
+    head: dict[str, Any] = {"path": outcome.item}
+    if outcome.kind == "ok":
+        found = dict(outcome.value)
+        for key in ("status", "genre", "confidence", "probabilities", "seconds"):
+            head[key] = found.pop(key)
+        return {**head, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
+    return {
+        **head,
+        "status": "failed",
+        "genre": None,
+        "confidence": 0.0,
+        "probabilities": {},
+        "seconds": 0.0,
+        "elapsed": outcome.elapsed,
+        "model": model,
+        "error": _reason(outcome.item, outcome.error),
+        "cause": outcome.kind,
+    }
+
+
+def _count(record: dict[str, Any], exit_code: int, counts: _Counts) -> None:
+    """Count a record, and say what is to be said about it."""
+    status = record["status"]
+    setattr(counts, status, getattr(counts, status) + 1)
+    if status == "failed":
+        counts.missing_extra |= exit_code == 3
+        say(f"{record['path']}: {record['error']}", fg="red")
+    elif status == "partial":
+        say(f"{record['path']}: partial, {record['lost']:.1f} s could not be decoded", fg="yellow")
+
+
+def _sources(
+    paths: Iterable[str], files_from: BinaryIO | None, null: bool
+) -> Iterator[str | Waiting]:
+    """Paths as given, and those of lists: ``-`` is the list on standard input."""
+    separator = b"\0" if null else b"\n"
+    for path in paths:
+        if path == "-":
+            yield from read_list(sys.stdin.buffer, "standard input", separator)
+        else:
+            yield path
+    if files_from is not None:
+        yield from read_list(files_from, files_from.name, separator)
+
+
+def _total(paths: tuple[str, ...], hidden: bool) -> int | None:
+    """How many files there are, where that can be counted and somebody looks."""
+    if hidden or not sys.stderr.isatty() or "-" in paths:
+        return None
+    return sum(1 for _ in expand(paths, Tally()))
+
+
+def _show(
+    outcomes: Iterable[Outcome], shown: Writer, counts: _Counts, progress: Progress, model: str
+) -> None:
+    """Show outcomes as they come."""
+    for outcome in outcomes:
+        record = _record(outcome, model)
+        _count(record, outcome.exit_code, counts)
+        shown.write(record)
+        progress.update(counts.files, record["path"])
+    shown.close()
+
+
+def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value == 0:
+        raise click.BadParameter("0; expected more than 0 seconds")
+    return value
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(allow_dash=True))
+@model_option
+@click.option("--json", "form", flag_value="json", help="One JSON array.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="One JSON object a line, as they come.")
+@click.option("--csv", "form", flag_value="csv", help="Comma-separated values.")
+@click.option("--timeline", is_flag=True, help="Also the genre over time.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Labels to show in the table and in CSV.",
+)
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Answer 'unknown' below this, besides the model's own rule.",
+)
+@click.option("--start", type=seconds, default=0.0, help="Begin here: 90 or 1:30.")
+@click.option("--duration", type=seconds, callback=_not_zero, help="Use no more than this.")
+@click.option("--files-from", metavar="FILE", type=click.File("rb"), help="Also the paths in FILE.")
+@click.option("-0", "--null", is_flag=True, help="Lists are NUL-separated: find … -print0.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Processes at the most; by default one a CPU.",
+)
+@click.option(
+    "--time-limit",
+    type=seconds,
+    help="Give a file up after this; by default 60 s and 20 s a MB, 0 for never.",
+)
+@click.option(
+    "--memory-limit",
+    type=size,
+    default=MEMORY_LIMIT if engine.CAN_LIMIT_MEMORY else 0,
+    help="Give a file up above this (512M, 2G; needs /proc); by default 2G, 0 for none.",
+)
+@no_colour_option
+@click.pass_context
+def classify(
+    ctx: click.Context,
+    /,
+    *,
+    paths: tuple[str, ...],
+    files_from: BinaryIO | None,
+    null: bool,
+    form: str | None,
+    top: int,
+    workers: int,
+    time_limit: float | None,
+    memory_limit: int | None,
+    **job: Any,
+) -> None:
+    """Say which genre music is.
+
+    PATHS are files, folders (all audio below them), patterns such as 'Music/**/*.mp3',
+    URLs, or - for a list of paths on standard input.
+
+    Results come in the order of the paths, on standard output; messages go to standard
+    error.  Exit code 1 means that some files failed.
+    """
+    if not paths and files_from is None:
+        raise click.UsageError("nothing to classify. Give files, folders, or - for a list")
+    out, counts = ready_stdout(), _Counts()
+    hidden = out.isatty()  # the rows themselves show how far it is
+    outcomes = engine.run(
+        ClassifyJob(**job),
+        expand(_sources(paths, files_from, null), counts.tally),
+        workers=workers,
+        time_limit=default_limit if time_limit is None else (time_limit or None),
+        memory_limit=memory_limit or None,
+    )
+    shown = writer(form or "table", out, top=top, timeline=job["timeline"])
+    total = None if files_from else _total(paths, hidden)
+    with closing(outcomes), Progress("files", total, hidden) as progress:
+        _show(outcomes, shown, counts, progress, job["model"])
+    if counts.files != 1 or counts.tally.passed_over:
+        say(counts.summary())
+    ctx.exit(counts.exit_code())

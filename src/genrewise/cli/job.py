@@ -1,0 +1,103 @@
+"""The work of ``genrewise classify``: a path in, a record of plain values out.
+
+Runs in a worker.  What comes back holds no arrays, so the parent never loads numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genrewise.inference import Classifier, Prediction, Segment
+
+__all__ = ["ClassifyJob", "record"]
+
+
+@dataclass(frozen=True)
+class ClassifyJob:
+    """Settings of a batch; calling it loads the model and gives the function of a path.
+
+    Parameters
+    ----------
+    model : str
+        Name or file; empty for the default.
+    start, duration : float
+        Seconds; None for `duration` means to the end.
+    min_confidence : float
+        Below it the answer is "unknown", whatever the model's own rule says.
+    timeline : bool
+        Also give the genre over time.
+    threads : int
+        Of the model, in one worker.
+    """
+
+    model: str = ""
+    start: float = 0.0
+    duration: float | None = None
+    min_confidence: float = 0.0
+    timeline: bool = False
+    threads: int = 1
+
+    def __call__(self) -> Callable[[str], dict[str, Any]]:
+        """Load the model.
+
+        Raises
+        ------
+        GenrewiseError
+            Where it cannot be had or read.
+        """
+        from genrewise.inference import Classifier
+
+        classifier: Classifier = Classifier(self.model, threads=self.threads)
+
+        def classify(path: str) -> dict[str, Any]:
+            prediction = classifier.predict_file(path, start=self.start, duration=self.duration)
+            return record(prediction, self)
+
+        return classify
+
+
+def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
+    """A prediction as plain values, in the order in which they are shown.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    job : ClassifyJob
+
+    Returns
+    -------
+    dict
+        Without path and time, which the parent knows.
+    """
+    genre, reason = prediction.genre, prediction.reason
+    if genre is not None and prediction.confidence < job.min_confidence:
+        genre, reason = None, "low confidence"
+    found: dict[str, Any] = {
+        "status": "partial" if prediction.partial else "ok",
+        "genre": genre,
+        "confidence": float(prediction.confidence),
+        "probabilities": {label: float(p) for label, p in prediction.probabilities.items()},
+        "seconds": float(prediction.seconds),
+        "model": prediction.model,
+        "runner_up": prediction.runner_up,
+        "reason": reason,
+        "stated": None if prediction.stated is None else float(prediction.stated),
+        "lost": float(prediction.lost),
+        "distance": float(prediction.distance),
+        "deciding": [_span(s) for s in prediction.deciding],
+    }
+    if job.timeline:
+        found["timeline"] = [_span(s) for s in prediction.timeline]
+    return found
+
+
+def _span(segment: Segment) -> dict[str, Any]:
+    return {
+        "start": float(segment.start),
+        "stop": float(segment.stop),
+        "genre": segment.genre,
+        "confidence": float(segment.confidence),
+    }
