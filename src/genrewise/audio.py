@@ -11,12 +11,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.audio_open import Handle, Source, open_source
+from genrewise.audio_open import EXPECTED, Handle, Source, open_source
+from genrewise.audio_resample import Resampler, resample
 from genrewise.audio_sf import SndDecoder, Undecodable
 from genrewise.errors import AudioError
 
@@ -25,8 +26,35 @@ __all__ = ["Audio", "AudioInfo", "Resampler", "Source", "Stream", "load", "probe
 F32 = NDArray[np.float32]
 
 MIN_SR, MAX_SR = 1_000, 768_000
+#: Numbers decoded at once: 16 MiB, however many channels.
+MAX_BLOCK = 1 << 22
 #: Shortfall in seconds that is a matter of rounding and encoder delay, not of damage.
 TOLERANCE = 0.15
+#: The same where packets were damaged: less cannot hold one of them.
+ROUNDING = 0.02
+TODO = "try to play it, copy it again, or convert it to FLAC"
+
+
+class Decoder(Protocol):
+    """What both decoders are: a header, mono blocks, and an account of the damage."""
+
+    codec: str
+    container: str
+    sr: int
+    channels: int
+    stated: float | None
+    cut: bool
+    leftover: bool
+
+    @property
+    def damage(self) -> float:
+        """Seconds that were passed over so far."""
+
+    def blocks(self, start: int, size: int) -> Iterator[F32]:
+        """Mono blocks of about `size` samples from sample `start` on."""
+
+    def close(self) -> None:
+        """Release the decoder; the handle stays open."""
 
 
 @dataclass(frozen=True)
@@ -82,32 +110,42 @@ class Audio:
 
 
 class Stream:
-    """Mono blocks of a source at its own rate, in bounded memory.
+    """Mono blocks of a source at its own rate, in bounded memory; one pass.
 
     Parameters
     ----------
-    source : path, address, bytes or binary file object
+    source : path, address with a scheme, bytes or binary file object
     start : float
         Second to begin at.
     duration : float, optional
         Seconds to take; None takes all.
     block_seconds : float
-        Length of a block.
+        Length of a block, about; shorter where there are many channels.
     max_seconds : float, optional
-        Raise :class:`AudioError` as soon as more than this was decoded.
+        Refuse a source of which more than this would have to be decoded.
 
     Attributes
     ----------
+    name : str
+        What messages call the source.
     info : AudioInfo
     sr : int
         Hz.
     seconds, lost, partial : float, float, bool
-        As in :class:`Audio`, final after the last block.
+        As in :class:`Audio`; final after the last block.
 
     Raises
     ------
     AudioError
-        On opening or while iterating: nothing could be decoded, or a limit was passed.
+        On opening or while iterating: no audio, nothing that can be decoded, no audio
+        from `start` on, a limit passed.
+    MissingExtra
+        For an address without the extra ``[url]``.
+
+    Examples
+    --------
+    >>> with Stream("mix.mp3") as stream:  # doctest: +SKIP
+    ...     loudest = max(float(abs(y).max()) for y in stream)
     """
 
     def __init__(
@@ -119,89 +157,130 @@ class Stream:
         block_seconds: float = 10.0,
         max_seconds: float | None = None,
     ) -> None:
+        self._start, self._duration = start, math.inf if duration is None else duration
+        self._limit = math.inf if max_seconds is None else max_seconds
         self.seconds, self.lost, self.partial = 0.0, 0.0, False
-        self._start, self._limit = start, math.inf if max_seconds is None else max_seconds
-        self._duration = math.inf if duration is None else duration
+        self._done, self._bad_samples, self._failed, self._excused = 0, 0, False, False
+        _check_numbers(start, self._duration, block_seconds)
         self._handle: Handle = open_source(source)
         self.name = self._handle.name_shown
+        self._decoder: Decoder | None = None
         try:
             self._decoder = self._open()
-            self.info = self._check()
+            self.info = self._check(self._decoder)
         except BaseException:
-            self._handle.close()
+            self.close()
             raise
         self.sr = self.info.sr
-        self._size = max(1, round(block_seconds * self.sr))
+        self._wanted = math.inf if duration is None else max(1, round(duration * self.sr))
+        most = min(block_seconds * self.sr, MAX_BLOCK / self.info.channels, self._wanted)
+        self._size = max(1, round(most))
         self._blocks = self._run()
 
-    def _open(self) -> Any:
+    def _open(self) -> Decoder:
         try:
             return SndDecoder(self._handle)
         except Undecodable:
             if self._handle.is_text:
-                raise AudioError(f"{self.name}: text", "an audio file") from None
+                raise AudioError(f"{self.name}: text", EXPECTED) from None
         try:
-            return self._av()
+            return self._repairer(0)
         except Undecodable as error:
             reason = self._handle.error or str(error)
-            raise AudioError(f"{self.name}: no audio ({reason})", "an audio file") from None
+            raise AudioError(f"{self.name}: {reason}", EXPECTED, TODO) from None
 
-    def _av(self, sr: int = 0) -> Any:
+    def _repairer(self, sr: int) -> Decoder:
         from genrewise.audio_av import AvDecoder
 
         return AvDecoder(self._handle, sr)
 
-    def _check(self) -> AudioInfo:
-        d = self._decoder
-        if not MIN_SR <= d.sr <= MAX_SR or d.channels < 1:
-            d.close()
+    def _check(self, decoder: Decoder) -> AudioInfo:
+        """Refuse what no analysis makes sense of, before anything is decoded."""
+        d, stated = decoder, decoder.stated
+        if not MIN_SR <= d.sr <= MAX_SR:
+            raise AudioError(f"{self.name}: {d.sr} Hz", f"{MIN_SR} to {MAX_SR} Hz")
+        if stated is not None and self._start and self._start >= stated:
             raise AudioError(
-                f"{self.name}: {d.channels} channels at {d.sr} Hz", f"{MIN_SR} to {MAX_SR} Hz"
+                f"{self.name}: start at {self._start:g} s", f"a start below its {stated:.1f} s"
             )
-        return AudioInfo(d.codec, d.container, d.sr, d.channels, d.stated)
+        if stated is not None and min(stated - self._start, self._duration) > self._limit:
+            raise self._too_long(f"{stated:.0f} s")
+        return AudioInfo(d.codec, d.container, d.sr, d.channels, stated)
+
+    def _too_long(self, length: str) -> AudioError:
+        return AudioError(f"{self.name}: {length} long", f"{self._limit:g} s at the most")
 
     def _run(self) -> Iterator[F32]:
-        first, wanted = round(self._start * self.sr), self._duration * self.sr
-        done, failed = 0, False
-        bad_samples = 0
-        while True:
-            try:
-                for y in self._decoder.blocks(first + done, self._size):
-                    block = y if len(y) <= wanted - done else y[: math.ceil(wanted - done)]
-                    bad_samples += _clean(block)
-                    done += len(block)
-                    self.seconds = done / self.sr
-                    if self.seconds > self._limit:
-                        raise AudioError(
-                            f"{self.name}: longer than {self._limit:g} s", "a shorter file"
-                        )
-                    if len(block):
-                        yield block
-                    if done >= wanted:
-                        break
-            except Undecodable:
-                failed = True
-            short = done < wanted and self._missing(done) > TOLERANCE
-            if not (failed or short or not done) or not isinstance(self._decoder, SndDecoder):
-                break
-            self._decoder.close()
-            try:
-                self._decoder = self._av(self.sr)
-            except Undecodable:
-                break
-        if not done:
-            raise AudioError(f"{self.name}: no audio from second {self._start:g} on")
-        damage = self._decoder.damage + bad_samples / self.sr
-        missing = self._missing(done) if done < wanted else 0.0
-        self.partial = failed or damage > 0 or missing > TOLERANCE
-        self.lost = max(missing, damage, 0.0) if self.partial else 0.0
+        try:
+            yield from self._take()
+            yield from self._repair()
+            self._conclude()
+        finally:
+            self.close()
 
-    def _missing(self, done: int) -> float:
+    def _take(self) -> Iterator[F32]:
+        """What the decoder at hand gives beyond what was given already."""
+        assert self._decoder is not None
+        first = round(self._start * self.sr)
+        try:
+            for y in self._decoder.blocks(first + self._done, self._size):
+                block = y[: int(min(len(y), self._wanted - self._done))]
+                self._bad_samples += _clean(block)
+                self._done += len(block)
+                self.seconds = self._done / self.sr
+                if self.seconds > self._limit:
+                    raise self._too_long("more")
+                if len(block):
+                    yield block
+                if self._done >= self._wanted:
+                    return
+        except Undecodable:
+            self._failed = True
+
+    def _repair(self) -> Iterator[F32]:
+        """Where libsndfile stopped early, go on with FFmpeg, which passes over faults."""
+        snd, before = self._decoder, self._done
+        if not isinstance(snd, SndDecoder) or before >= self._wanted:
+            return
+        faulty = self._failed or not before or self._missing() > TOLERANCE
+        if not (faulty or snd.leftover):
+            return
+        snd.close()
+        try:
+            self._decoder = self._repairer(self.sr)
+        except Undecodable:
+            return
+        self._failed = False
+        yield from self._take()
+        self._decoder.cut = snd.cut
+        # Bytes behind the sound that hold none are no damage.
+        self._excused = not faulty and (self._done - before) / self.sr < TOLERANCE
+
+    def _conclude(self) -> None:
+        """Say what is missing."""
+        if not self._done:
+            where = f"no audio from second {self._start:g} on" if self._start else "0 s of audio"
+            raise AudioError(f"{self.name}: {where}", EXPECTED)
+        assert self._decoder is not None
+        lost, broken = 0.0, False
+        if self._done < self._wanted:
+            broken = self._failed or self._decoder.cut or bool(self._handle.error)
+            lost = self._missing()
+        damage = 0.0 if self._excused else self._decoder.damage
+        if self.info.stated is None:
+            lost = damage
+        elif lost < TOLERANCE and not broken and (not damage or lost < ROUNDING):
+            # All that the header promises is there; a fault lay behind it.
+            lost = 0.0
+        lost = max(lost, 0.0) + self._bad_samples / self.sr
+        self.partial = broken or lost > 0
+        self.lost = lost
+
+    def _missing(self) -> float:
         """Seconds that the header promises beyond what was decoded."""
-        stated = self.info.stated
-        if stated is None:
+        if self.info.stated is None:
             return 0.0
-        return min(stated - self._start, self._duration) - done / self.sr
+        return min(self.info.stated - self._start, self._duration) - self._done / self.sr
 
     def __iter__(self) -> Stream:
         return self
@@ -221,71 +300,29 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Release the file."""
-        self._decoder.close()
+        """Release the file; a file object given by the caller stays open."""
+        if self._decoder is not None:
+            self._decoder.close()
         self._handle.close()
+
+
+def _check_numbers(start: float, duration: float, block_seconds: float) -> None:
+    if not 0 <= start < math.inf:
+        raise AudioError(f"start at {start:g} s", "0 s or more")
+    if not duration > 0:
+        raise AudioError(f"a duration of {duration:g} s", "more than 0 s")
+    if not 0 < block_seconds < math.inf:
+        raise AudioError(f"blocks of {block_seconds:g} s", "more than 0 s")
 
 
 def _clean(y: F32) -> int:
     """Zero what is not a number, in place; how many samples that were."""
     # The square sum of finite samples is finite: one pass, no temporary array.
-    if np.isfinite(np.dot(y, y)):
+    if math.isfinite(np.dot(y, y)):
         return 0
     bad = ~np.isfinite(y)
     y[bad] = 0
     return int(bad.sum())
-
-
-class Resampler:
-    """Resample a stream of blocks (soxr, quality "HQ"); the whole equals :func:`resample`.
-
-    Parameters
-    ----------
-    sr_in, sr_out : int
-        Hz.
-    """
-
-    def __init__(self, sr_in: int, sr_out: int) -> None:
-        self._stream: Any = None
-        if sr_in != sr_out:
-            import soxr
-
-            self._stream = soxr.ResampleStream(sr_in, sr_out, 1, dtype="float32", quality="HQ")
-
-    def push(self, y: F32, last: bool = False) -> F32:
-        """The samples that `y`, and what came before it, give.
-
-        Parameters
-        ----------
-        y : ndarray, shape (n,), float32
-            May be empty.
-        last : bool
-            Whether the stream ends here.
-
-        Returns
-        -------
-        ndarray, shape (m,), float32
-        """
-        if self._stream is None:
-            return y
-        out: F32 = self._stream.resample_chunk(y, last=last)
-        return out
-
-
-def resample(y: F32, sr_in: int, sr_out: int) -> F32:
-    """Resample whole samples (soxr, quality "HQ").
-
-    Parameters
-    ----------
-    y : ndarray, shape (n,), float32
-    sr_in, sr_out : int
-        Hz.
-
-    Returns
-    -------
-    ndarray, shape (round(n * sr_out / sr_in),), float32
-    """
-    return Resampler(sr_in, sr_out).push(np.ascontiguousarray(y, dtype=np.float32), last=True)
 
 
 def load(

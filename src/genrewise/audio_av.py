@@ -5,6 +5,7 @@ Packets that cannot be decoded are passed over and counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.audio_open import Handle
+from genrewise.audio_resample import Resampler
 from genrewise.audio_sf import Undecodable, to_mono
 
 __all__ = ["AvDecoder"]
@@ -20,42 +22,64 @@ F32 = NDArray[np.float32]
 
 #: Bad packets in a row after which the rest is given up.
 MAX_BAD = 2000
+#: Seconds without sound between two frames that count as lost, not as rounding.
+GAP = 0.1
+#: Seconds decoded before the wanted start after a jump, so that the codec has settled.
+SETTLE = 1.0
 #: Containers whose header states the length; elsewhere FFmpeg guesses it from the bit rate.
-_STATING = {
-    "aiff", "ape", "asf", "au", "caf", "dsf", "flac", "iff", "matroska", "mov", "mp3",
-    "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv",
-}  # fmt: skip
+_STATING = re.compile(
+    "aiff|ape|asf|au|caf|dsf|flac|iff|matroska|mov|mpc|mpc8|ogg|tak|tta|w64|wav|wv"
+)
+#: Containers with times so fine that a gap between frames means lost sound.
+_TIMED = frozenset(("flac", "matroska", "mov", "ogg"))
+#: Bare streams of packets, in which a gap between packets is what was skipped.
+_BARE = frozenset(("aac", "ac3", "dts", "eac3", "mp3"))
+#: Containers with an index and exact times, in which a jump lands where it should.
+_SEEKABLE = frozenset(("mov", "matroska"))
 _SCALE = {"u1": 1 / 128, "i2": 1 / 32768, "i4": 1 / (1 << 31), "i8": 1 / (1 << 63)}
+_EMPTY = np.zeros(0, dtype=np.float32)
 
 
 class AvDecoder:
-    """One source through FFmpeg; attributes as of :class:`~genrewise.audio_sf.SndDecoder`.
+    """One source through FFmpeg.
 
     Parameters
     ----------
     handle : Handle
-    sr : int, optional
-        The rate wanted; 0 takes that of the first frame.
+    sr : int
+        The rate wanted in Hz; 0 takes that of the first frame.
+
+    Attributes
+    ----------
+    codec, container, sr, channels, stated, cut, leftover
+        As of :class:`~genrewise.audio_sf.SndDecoder`.
+    damage : float
+        Seconds that were passed over so far.
 
     Raises
     ------
     Undecodable
-        Where FFmpeg finds no sound.
+        Where FFmpeg finds no sound; says why.
     """
+
+    cut = leftover = False
 
     def __init__(self, handle: Handle, sr: int = 0) -> None:
         import av
 
         self._error: type[Exception] = av.FFmpegError
-        self.damage = 0.0
+        self._bad_bytes = self._good_bytes = self._next_byte = 0
+        self._good_seconds = self._gaps = 0.0
+        self._expected: float | None = None
         handle.seek(0)
         try:
-            # The empty list of protocols: a playlist must not open other files.
+            # No protocols: a list of files must not open the files that it names.
+            # Tags need not be UTF-8.
             self._container: Any = av.open(
                 handle, metadata_errors="ignore", options={"protocol_whitelist": ""}
             )
         except (av.FFmpegError, ValueError, IndexError) as error:
-            raise Undecodable(str(error)) from None
+            raise Undecodable(_why_not(handle, error)) from None
         try:
             self._prepare(sr)
         except BaseException:
@@ -63,51 +87,63 @@ class AvDecoder:
             raise
 
     def _prepare(self, sr: int) -> None:
-        if not self._container.streams.audio:
-            raise Undecodable("no sound in it")
-        self._stream = self._container.streams.audio[0]
-        self._frames = self._decode()
-        self._first = next(self._frames, None)
-        if self._first is None:
-            raise Undecodable("no sound could be decoded")
+        """Decode the first frame: only then are rate and channels known for sure."""
+        self._stream = self._container.streams.best("audio")
+        if self._stream is None:
+            raise Undecodable("no sound track in it")
         context = self._stream.codec_context
-        self.codec = context.codec.canonical_name.removesuffix("le").removesuffix("be")
-        self.container = self._container.format.name.split(",")[0].replace("mov", "mp4")
+        name = "unknown codec" if context is None else context.codec.canonical_name
+        self.codec = name.removesuffix("le").removesuffix("be")
+        self._format = self._container.format.name.split(",")[0]
+        self._frames = self._decode()
+        self._first: Any = next(self._frames, None)
+        if self._first is None:
+            raise Undecodable(f"its sound ({self.codec}) cannot be decoded")
+        self.container = "mp4" if self._format == "mov" else self._format
         self.channels = len(self._first.layout.channels)
-        self.native = int(self._first.sample_rate)
-        self.sr = sr or self.native
+        self.sr = sr or int(self._first.sample_rate)
         self.stated = self._stated()
 
     def _stated(self) -> float | None:
-        name = self._container.format.name.split(",")[0]
-        if name not in _STATING:
+        if not _STATING.fullmatch(self._format):
             return None
         if self._stream.duration:
             return float(self._stream.duration * self._stream.time_base)
         if self._container.duration and len(self._container.streams) == 1:
             return float(self._container.duration / 1_000_000)
-        return None
+        # Matroska states the length of a film's sound in a tag, if at all.
+        tag = re.fullmatch(r"(\d+):(\d+):([\d.]+)", self._stream.metadata.get("DURATION", ""))
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
+
+    @property
+    def damage(self) -> float:
+        """Seconds passed over: bad packets at the mean bit rate, or gaps between frames."""
+        rate = self._good_seconds / self._good_bytes if self._good_bytes else 0.0
+        return max(self._bad_bytes * rate, self._gaps)
 
     def _decode(self) -> Iterator[Any]:
         """Frames; packets that fail are passed over."""
         bad = 0
         for packet in self._packets():
+            self._skipped(packet)
             try:
                 frames = packet.decode()
             except EOFError:
                 return
             except self._error:
                 bad += 1
-                if packet.duration:
-                    self.damage += float(packet.duration * packet.time_base)
+                self._bad_bytes += max(packet.size, 1)
                 if bad > MAX_BAD:
                     return
                 continue
+            self._good_bytes += packet.size
             for frame in frames:
                 bad = 0
+                self._count(frame)
                 yield frame
 
     def _packets(self) -> Iterator[Any]:
+        """Packets of the track; the container is read on behind a fault."""
         for _ in range(MAX_BAD):
             try:
                 yield from self._container.demux(self._stream)
@@ -115,11 +151,31 @@ class AvDecoder:
             except EOFError:
                 return
             except self._error:
-                continue
+                self._bad_bytes += 1
+
+    def _skipped(self, packet: Any) -> None:
+        """Keep account of the bytes that FFmpeg passed over before `packet`."""
+        if packet.pos is None or packet.pos < 0 or self._format not in _BARE:
+            return
+        if self._next_byte:
+            self._bad_bytes += max(0, packet.pos - self._next_byte)
+        self._next_byte = packet.pos + packet.size
+
+    def _count(self, frame: Any) -> None:
+        """Keep account of the time decoded and of the time missing before `frame`."""
+        length, at = frame.samples / frame.sample_rate, frame.time
+        self._good_seconds += length
+        if at is None:
+            return
+        # Opus in Matroska leaves out silence on purpose.
+        timed = self._format in _TIMED and self.codec != "opus"
+        if timed and self._expected is not None and at - self._expected > GAP:
+            self._gaps += at - self._expected
+        self._expected = at + length
 
     def blocks(self, start: int, size: int) -> Iterator[F32]:
-        """Mono blocks of at most about `size` samples from sample `start` on."""
-        drop, parts, held = start, [], 0
+        """Mono blocks of at least `size` samples, the last but one, from sample `start` on."""
+        drop, parts, held = start - self._jump(start), [], 0
         for y in self._mono():
             if drop >= len(y):
                 drop -= len(y)
@@ -133,23 +189,36 @@ class AvDecoder:
         if parts:
             yield np.concatenate(parts)
 
+    def _jump(self, start: int) -> int:
+        """Go to just before sample `start` where that is exact; the sample that comes next."""
+        zero = self._first.time
+        target = start / self.sr - SETTLE
+        if self._format not in _SEEKABLE or target <= SETTLE or zero is None:
+            return 0
+        base = self._stream.time_base
+        try:
+            self._container.seek(int((target + zero) / base), stream=self._stream)
+        except self._error:
+            return 0
+        self._expected, self._frames = None, self._decode()
+        frame = next(self._frames, None)
+        while frame is not None and frame.time is None:
+            frame = next(self._frames, None)
+        self._first = frame
+        return start if frame is None else min(start, round((frame.time - zero) * self.sr))
+
     def _mono(self) -> Iterator[F32]:
         """Mono pieces at ``self.sr``, whatever rate a frame has."""
-        from genrewise.audio import Resampler
-
-        rate, resampler = 0, None
+        rate, resampler = 0, Resampler(self.sr, self.sr)
         frame = self._first
         while frame is not None:
             if frame.sample_rate != rate:
-                if resampler is not None:
-                    yield resampler.push(np.zeros(0, np.float32), last=True)
+                yield resampler.push(_EMPTY, last=True)
                 rate = int(frame.sample_rate)
-                resampler = Resampler(rate, self.sr) if rate != self.sr else None
-            y = _frame_to_mono(frame)
-            yield resampler.push(y) if resampler is not None else y
+                resampler = Resampler(rate, self.sr)
+            yield resampler.push(_frame_to_mono(frame))
             frame = next(self._frames, None)
-        if resampler is not None:
-            yield resampler.push(np.zeros(0, np.float32), last=True)
+        yield resampler.push(_EMPTY, last=True)
 
     def close(self) -> None:
         """Release the decoder; the handle stays open."""
@@ -166,3 +235,14 @@ def _frame_to_mono(frame: Any) -> F32:
             y -= 128
         y *= np.float32(_SCALE[raw.dtype.str[1:]])
     return to_mono(y.T)
+
+
+def _why_not(handle: Handle, error: Exception) -> str:
+    """Why FFmpeg cannot open a file, in the user's words."""
+    if handle.head[4:8] == b"ftyp":
+        return "an MP4 file without its index, cut off"
+    if handle.head[:3] == b"ID3":
+        return "a tag without sound"
+    if isinstance(error, EOFError):
+        return "ends within its header"
+    return "not a sound or video file that can be read"

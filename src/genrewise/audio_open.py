@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from genrewise.errors import AudioError, MissingExtra
 
-__all__ = ["Handle", "Source", "display_name", "open_source"]
+__all__ = ["EXPECTED", "Handle", "Source", "display_name", "open_source"]
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -25,10 +25,11 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 MAX_SPOOLED = 2 << 30
 SPOOL_IN_MEMORY = 32 << 20
 HEAD = 4096
+POSIX = os.name == "posix"
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[a-z0-9+.-]+)*://")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_EXPECTED = "an audio file"
+EXPECTED = "an audio file"
 
 
 class Handle(io.RawIOBase):
@@ -82,22 +83,31 @@ class Handle(io.RawIOBase):
             return 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; an impossible position is left to the decoder, which reads nothing there."""
+        """Move; -1 where a decoder asks for an impossible position, as C has it."""
         try:
             return int(self._inner.seek(offset, whence))
-        except (OSError, ValueError) as error:
-            self.error = self.error or _reason(error)
+        except (OSError, ValueError):
             return -1
 
     def tell(self) -> int:
-        """Position in bytes."""
-        return int(self._inner.tell())
+        """Position in bytes; -1 once the source is closed."""
+        try:
+            return int(self._inner.tell())
+        except (OSError, ValueError):
+            return -1
 
     def close(self) -> None:
         """Close what this handle opened; a file object given by the caller stays open."""
         if not self.closed and self._owned:
             self._inner.close()
         super().close()
+
+    def descriptor(self) -> int | Handle:
+        """What libsndfile reads fastest: the system's number of an open file, else this.
+
+        Windows numbers files anew in each C library, so there it is always this.
+        """
+        return self._inner.fileno() if isinstance(self._inner, io.FileIO) and POSIX else self
 
     @property
     def is_text(self) -> bool:
@@ -168,7 +178,7 @@ def open_source(source: Source) -> Handle:
         raise AudioError(f"{type(source).__name__} given", "a path, an address, bytes or a file")
     if handle.size <= 0 or handle.error:
         handle.close()
-        raise AudioError(f"{name}: {handle.error or 'empty, 0 bytes'}", _EXPECTED)
+        raise AudioError(f"{name}: {handle.error or 'empty, 0 bytes'}", EXPECTED)
     return handle
 
 
@@ -184,16 +194,16 @@ def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
         # Before opening: a FIFO would block and some devices never end.
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
-            raise AudioError(f"{name}: a folder", _EXPECTED)
+            raise AudioError(f"{name}: a folder", EXPECTED)
         if not stat.S_ISREG(mode):
             raise AudioError(f"{name}: a device, pipe or socket", "a regular file")
         return Path(path).open("rb", buffering=0)
     except FileNotFoundError:
-        raise AudioError(f"{name}: no such file", _EXPECTED) from None
+        raise AudioError(f"{name}: no such file", EXPECTED) from None
     except PermissionError:
         raise AudioError(f"{name}: not readable", "a file that you may read") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"{name}: {_reason(error)}", _EXPECTED) from None
+        raise AudioError(f"{name}: {_reason(error)}", EXPECTED) from None
 
 
 def _open_address(address: str, name: str) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrewise.audio_header import bytes_left, cut_ogg_page, mp3_counts_frames, stated_ratio
 from genrewise.audio_open import Handle
 
 __all__ = ["SndDecoder", "Undecodable", "to_mono"]
@@ -38,7 +39,7 @@ _CODECS = {
     "MPEG_LAYER_II": "mp2",
     "MPEG_LAYER_III": "mp3",
 }
-#: libsndfile's count of frames where the header does not say one.
+#: libsndfile's count of frames where the header does not say one is about 2 ** 63.
 _UNKNOWN = 1 << 62
 
 
@@ -56,11 +57,11 @@ def to_mono(y: F32) -> F32:
     Returns
     -------
     ndarray, shape (n,), float32
-        A new array.
+        A view where there is one channel, else a new array.
     """
     channels = y.shape[1]
     if channels == 1:
-        return y[:, 0].copy()
+        return y[:, 0]
     # A product with a vector is thirty times as fast as a mean along the short axis.
     mono: F32 = y @ np.full(channels, 1 / channels, dtype=np.float32)
     return mono
@@ -80,8 +81,12 @@ class SndDecoder:
         Hz, count.
     stated : float or None
         Seconds, where the header says so.
+    cut : bool
+        The file ends within a page.
+    leftover : bool
+        After the last block: bytes are left that may hold more sound.
     damage : float
-        Seconds that were passed over; always 0, libsndfile stops instead.
+        Seconds that were passed over: 0, libsndfile stops instead.
 
     Raises
     ------
@@ -92,28 +97,34 @@ class SndDecoder:
     damage = 0.0
 
     def __init__(self, handle: Handle) -> None:
-        import soundfile
-
-        class Unseeking(soundfile.SoundFile):  # type: ignore[misc]
-            """soundfile seeks after every read, which jumps in a damaged Ogg file."""
-
-            def seekable(self) -> bool:
-                return False
-
+        self._handle, self.leftover = handle, False
         self._noisy = not handle.head.startswith(_QUIET)
-        self._errors = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError)
+        # Both look into the file, so they come before libsndfile holds a position in it.
+        guessed = self._noisy and not mp3_counts_frames(handle)
+        page = cut_ogg_page(handle) if handle.head.startswith(b"OggS") else None
+        self.cut = page is not None
         handle.seek(0)
+        kind, self._errors = _soundfile()
         try:
             with _without_noise(self._noisy):
-                self._file: Any = Unseeking(handle)
+                self._file: Any = kind(handle.descriptor(), closefd=False)
         except self._errors as error:
             raise Undecodable(str(error)) from None
         self.sr, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.container = str(self._file.format).lower().replace("wavex", "wav")
         subtype = str(self._file.subtype)
         self.codec = "flac" if self.container == "flac" else _CODECS.get(subtype, subtype.lower())
+        self.stated = None if self.container == "mp3" and guessed else self._stated(page)
+
+    def _stated(self, page: int | None) -> float | None:
         frames = int(self._file.frames)
-        self.stated = frames / self.sr if 0 < frames < _UNKNOWN and self.sr else None
+        if not 0 < frames < _UNKNOWN or self.sr < 1:
+            return None
+        if page is not None:
+            # Opus counts at 48 kHz whatever its rate (RFC 7845).
+            rate = 48_000 if self.codec == "opus" else self.sr
+            return max(frames / self.sr, page / rate)
+        return frames / self.sr * stated_ratio(self._file.extra_info)
 
     def blocks(self, start: int, size: int) -> Iterator[F32]:
         """Mono blocks of at most `size` samples from sample `start` on.
@@ -125,21 +136,38 @@ class SndDecoder:
         """
         buffer = np.empty((size, self.channels), dtype=np.float32)
         try:
-            with _without_noise(self._noisy):
-                if start:
+            if start:
+                with _without_noise(self._noisy):
                     self._file.seek(start)
             while True:
+                if self.channels == 1:  # what is given away must not be written over
+                    buffer = np.empty((size, 1), dtype=np.float32)
                 with _without_noise(self._noisy):
                     block = self._file.read(out=buffer)
                 if not len(block):
-                    return
+                    break
                 yield to_mono(block)
         except self._errors as error:
             raise Undecodable(str(error)) from None
+        self.leftover = self.container in ("mp3", "ogg", "flac") and bytes_left(self._handle)
 
     def close(self) -> None:
         """Release the decoder; the handle stays open."""
         self._file.close()
+
+
+@cache
+def _soundfile() -> tuple[type[Any], tuple[type[Exception], ...]]:
+    """The class to read with, and what it raises for a file that it cannot read."""
+    import soundfile
+
+    class Unseeking(soundfile.SoundFile):  # type: ignore[misc]
+        """soundfile seeks after every read, which jumps over sound in a damaged Ogg file."""
+
+        def seekable(self) -> bool:
+            return False
+
+    return Unseeking, (soundfile.SoundFileError, RuntimeError, TypeError, ValueError)
 
 
 _LOCK = threading.Lock()
@@ -151,7 +179,7 @@ def _without_noise(noisy: bool) -> Iterator[None]:
     """Drop what libmpg123 writes to stderr; pass on whatever else was written meanwhile.
 
     libsndfile offers no way to quieten it, so the file descriptor itself is turned to a
-    temporary file.
+    temporary file.  Threads share one redirection.
     """
     if not noisy or not _redirect():
         yield
@@ -164,16 +192,16 @@ def _without_noise(noisy: bool) -> Iterator[None]:
 
 def _redirect() -> bool:
     with _LOCK:
+        if _REDIRECTED:
+            _REDIRECTED.append(_REDIRECTED[0])
+            return True
         try:
-            if not _REDIRECTED:
-                sink = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-                saved = os.dup(2)
-                os.dup2(sink.fileno(), 2)
-                _REDIRECTED.append((saved, sink))
-            else:
-                _REDIRECTED.append(_REDIRECTED[0])
+            sink = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by _restore
+            saved = os.dup(2)
+            os.dup2(sink.fileno(), 2)
         except OSError:  # no stderr, or no temporary folder
             return False
+        _REDIRECTED.append((saved, sink))
         return True
 
 
@@ -184,9 +212,8 @@ def _restore() -> None:
             return
         os.dup2(saved, 2)
         os.close(saved)
+    if sink.tell():
         sink.seek(0)
-        written = sink.read()
-        sink.close()
-    rest = [line for line in written.splitlines(keepends=True) if not _NOISE.match(line)]
-    if rest and sys.__stderr__ is not None:
-        os.write(2, b"".join(rest))
+        lines = sink.read().splitlines(keepends=True)
+        os.write(2, b"".join(line for line in lines if not _NOISE.match(line)))
+    sink.close()
