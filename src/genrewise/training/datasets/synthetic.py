@@ -317,7 +317,7 @@ def render(who: Artist, seconds: float, rng: np.random.Generator) -> F32:
         _bar(mixer, who, first + bar, start=bar * length, step=step, key=key)
     y: F32 = mixer.y
     if style.drive > 0:
-        y = np.tanh(y * np.float32(1 + style.drive))
+        np.tanh(y * np.float32(1 + style.drive), out=y)
     y = reverberate(y, who.room, style.room, rng)
     before = np.concatenate([np.zeros(1, np.float32), y[:-1]])
     y = y + np.float32(who.tone) * before

@@ -1,0 +1,193 @@
+"""One pass over the audio of a data set: what each file is, and its fingerprint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrewise import engine
+from genrewise.audio import Resampler, Stream
+from genrewise.features.frontend import stream_log_mel
+from genrewise.training.datasets.base import Dataset
+from genrewise.training.datasets.fingerprint import FRONTEND, fingerprint
+
+__all__ = ["CLIPPED", "SILENCE_DB", "Facts", "measure", "scan"]
+
+F32 = NDArray[np.float32]
+U32 = NDArray[np.uint32]
+
+#: Level below which a tenth of a second is silent, dB relative to full scale.
+SILENCE_DB = -60.0
+#: Samples from here on count as clipped where three stand in a row.
+CLIPPED = 0.999
+#: Seconds that one file may take.
+TIME_LIMIT = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What was found in the audio of one item.
+
+    Parameters
+    ----------
+    path : str
+        As in the data set.
+    error : str
+        One line where it could not be decoded; the rest is empty then.
+    seconds : float
+        Decoded length.
+    stated : float or None
+        Length that the header states.
+    lost : float
+        Seconds missing or damaged.
+    partial : bool
+    sr, channels : int
+        Hz; of the file.
+    codec : str
+    peak : float
+        Largest absolute sample of the mono mix, 1 is full scale.
+    level : float
+        Root mean square in dB relative to full scale; -inf for digital silence.
+    silent : float
+        Share of the time below -60 dB, 0 to 1.
+    clipped : float
+        Share of the samples in flat tops at full scale, 0 to 1.
+    prints : ndarray, shape (t,), uint32
+        Fingerprint, 16 frames a second.
+    """
+
+    path: str
+    error: str = ""
+    seconds: float = 0.0
+    stated: float | None = None
+    lost: float = 0.0
+    partial: bool = False
+    sr: int = 0
+    channels: int = 0
+    codec: str = ""
+    peak: float = 0.0
+    level: float = -math.inf
+    silent: float = 0.0
+    clipped: float = 0.0
+    prints: U32 = field(default_factory=lambda: np.zeros(0, dtype=np.uint32), repr=False)
+
+
+class _Meter:
+    """Level, silence and clipping of a stream of blocks."""
+
+    def __init__(self, sr: int) -> None:
+        self.size = max(1, sr // 10)
+        self.rest = np.zeros(0, dtype=np.float32)
+        self.peak, self.power, self.n = 0.0, 0.0, 0
+        self.flat, self.silent, self.tenths = 0, 0, 0
+
+    def push(self, y: F32) -> None:
+        """Take a block, shape (n,)."""
+        self.n += len(y)
+        self.power += float(np.dot(y, y))
+        self.peak = max(self.peak, float(np.abs(y).max(initial=0.0)))
+        if self.peak >= CLIPPED:
+            high = np.abs(y) >= CLIPPED
+            middle = high[2:] & high[1:-1] & high[:-2]
+            # Every sample of a run of three or more.
+            run = np.zeros(len(y), dtype=bool)
+            for shift in range(3):
+                run[shift : shift + len(middle)] |= middle
+            self.flat += int(run.sum())
+        y = np.concatenate([self.rest, y])
+        whole = len(y) // self.size
+        tenths = y[: whole * self.size].reshape(whole, self.size)
+        quiet = np.square(tenths).mean(axis=1) < 10.0 ** (SILENCE_DB / 10)
+        self.silent, self.tenths = self.silent + int(quiet.sum()), self.tenths + whole
+        self.rest = y[whole * self.size :]
+
+    @property
+    def level(self) -> float:
+        """Root mean square in dB."""
+        return 10 * math.log10(self.power / self.n) if self.power > 0 else -math.inf
+
+
+def measure(item: tuple[str, str, float, float | None]) -> Facts:
+    """Decode one item in bounded memory.
+
+    Parameters
+    ----------
+    item : (file, path, start, duration)
+        What to open, its name in the data set, and the part that is meant.
+
+    Raises
+    ------
+    AudioError
+        Nothing could be decoded.
+    """
+    file, path, start, duration = item
+    with Stream(file, start=start, duration=duration) as stream:
+        meter = _Meter(stream.sr)
+        resampler = Resampler(stream.sr, FRONTEND.sr)
+
+        def blocks() -> Iterator[F32]:
+            for y in stream:
+                meter.push(y)
+                yield resampler.push(y)
+            yield resampler.push(np.zeros(0, dtype=np.float32), last=True)
+
+        bands = np.concatenate(list(stream_log_mel(blocks(), FRONTEND)))
+        info = stream.info
+        return Facts(
+            path,
+            "",
+            stream.seconds,
+            info.stated,
+            stream.lost,
+            stream.partial,
+            info.sr,
+            info.channels,
+            info.codec,
+            meter.peak,
+            meter.level,
+            meter.silent / meter.tenths if meter.tenths else float(meter.power == 0),
+            meter.flat / max(1, meter.n),
+            fingerprint(bands),
+        )
+
+
+def _setup() -> Callable[[tuple[str, str, float, float | None]], Facts]:
+    return measure
+
+
+def scan(
+    dataset: Dataset, *, workers: int = 0, progress: Callable[[int], None] | None = None
+) -> tuple[Facts, ...]:
+    """Facts of every item, in the order of the data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of kind ``"audio"``; others give no facts.
+    workers : int
+        Processes; 0 takes one a CPU.
+    progress : callable, optional
+        Called with the number of items that are done.
+
+    Returns
+    -------
+    tuple of Facts
+        A file that cannot be decoded, or whose decoder hangs or dies, has its `error`.
+    """
+    if dataset.kind != "audio":
+        return ()
+    jobs = [
+        (dataset.file(i), item.path, item.start, item.duration)
+        for i, item in enumerate(dataset.items)
+    ]
+    facts = []
+    for outcome in engine.run(_setup, jobs, workers=workers, time_limit=TIME_LIMIT):
+        path = outcome.item[1]
+        facts.append(outcome.value if outcome.kind == "ok" else Facts(path, error=outcome.error))
+        if progress:
+            progress(len(facts))
+    return tuple(facts)

@@ -1,0 +1,1 @@
+"""Reports on data and on training runs."""
