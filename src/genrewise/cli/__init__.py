@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "CommandTable", "main"]
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
     "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
+    "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 
 EPILOG = """\

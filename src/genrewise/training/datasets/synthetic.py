@@ -319,8 +319,8 @@ def render(who: Artist, seconds: float, rng: np.random.Generator) -> F32:
     if style.drive > 0:
         np.tanh(y * np.float32(1 + style.drive), out=y)
     y = reverberate(y, who.room, style.room, rng)
-    before = np.concatenate([np.zeros(1, np.float32), y[:-1]])
-    y = y + np.float32(who.tone) * before
+    # First-order filter: duller above 0, sharper below.
+    y[1:] += np.float32(who.tone) * y[:-1]
     peak = float(np.abs(y).max(initial=0.0))
     return np.asarray(y * np.float32(rng.uniform(0.5, 0.9) / (peak or 1.0)), dtype=np.float32)
 

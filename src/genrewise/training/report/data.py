@@ -17,7 +17,7 @@ from genrewise.training.datasets.base import Dataset, some
 from genrewise.training.datasets.duplicates import Duplicate, duplicates
 from genrewise.training.datasets.scan import Facts
 
-__all__ = ["Balance", "DataReport", "Lengths", "Pair", "data_report", "html", "text"]
+__all__ = ["Balance", "DataReport", "Lengths", "Pair", "data_report", "html", "page", "text"]
 
 #: Share of silence, of clipped samples, and ratio of class sizes that are worth a line.
 SILENT, CLIPPED, UNEVEN = 0.5, 0.001, 3.0
@@ -202,11 +202,12 @@ def _class_warnings(balance: Sequence[Balance]) -> list[str]:
             f"uneven: {many.clips} clips of {many.label}, {few.clips} of {few.label}; "
             "read macro figures rather than accuracy"
         )
-    lines += [
-        f"{b.label} has {b.groups} group{'s' * (b.groups != 1)}: too few for a figure to mean much"
-        for b in balance
-        if b.groups < FEW_GROUPS
-    ]
+    few_groups = [f"{b.label} ({b.groups})" for b in balance if b.groups < FEW_GROUPS]
+    if few_groups:
+        lines.append(
+            f"fewer than {FEW_GROUPS} groups in {some(few_groups)}: "
+            "figures for these genres will not mean much"
+        )
     lines += [
         f"{b.largest:.0%} of {b.label} lies in one group: it stands on one side of every split"
         for b in balance
@@ -406,6 +407,24 @@ def html(report: DataReport, most: int = 50) -> str:
         parts.append(f"<p>{escape('; '.join(report.passed))}</p>")
     parts.append("</section>\n")
     return "\n".join(parts)
+
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse}th,td{padding:.2em .8em;text-align:right}"
+    "th[scope=row]{text-align:left}tbody tr:nth-child(odd){background:#8881}"
+    "dt{font-weight:600;float:left;min-width:6em}"
+)
+
+
+def page(report: DataReport) -> str:
+    """The report as a whole HTML page that fetches nothing."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Data: {escape(report.name)}</title><style>{_STYLE}</style></head>\n"
+        f"<body>\n{html(report)}</body></html>\n"
+    )
 
 
 def _list(lines: Sequence[str], most: int) -> str:
