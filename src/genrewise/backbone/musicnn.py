@@ -27,8 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrewise.backbone.frontend_graph import temporal, timbral
+from genrewise.backbone.graph import Graph, model
 from genrewise.backbone.reference import EPSILON, forward
-from genrewise.errors import MissingExtra, ParityError
+from genrewise.errors import ParityError
 from genrewise.features.frontend import FrontEnd
 
 __all__ = ["FRONT_END", "MSD_TAGS", "MTT_TAGS", "OUTPUTS", "PATCH", "build", "check_parity"]
@@ -67,109 +69,77 @@ MTT_TAGS = (
 TOLERANCE = 1e-5
 
 
-def _onnx() -> Any:
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtra("converting a network", "backbone", "onnx") from error
-    return onnx
-
-
 def _name(layer: str, number: int) -> str:
     return f"{layer}_{number}" if number else layer
 
 
-class _Graph:
-    """Nodes and constants of a graph under construction; each method gives a value's name."""
-
-    def __init__(self, weights: Weights) -> None:
-        self.weights = weights
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, values: NDArray[Any]) -> str:
-        name = f"constant{len(self.constants)}"
-        kind = np.int64 if values.dtype.kind == "i" else np.float32
-        array = np.ascontiguousarray(values, dtype=kind)
-        self.constants.append(_onnx().numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, op: str, *inputs: str | NDArray[Any], name: str = "", **attributes: Any) -> str:
-        output = name or f"value{len(self.nodes)}"
-        names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
-        self.nodes.append(_onnx().helper.make_node(op, names, [output], **attributes))
-        return output
-
-    def scale_shift(self, number: int) -> tuple[F64, F64]:
-        """Batch normalisation `number` as ``scale * x + shift``."""
-        layer = _name("batch_normalization", number)
-        gamma, beta, mean, variance = (
-            self.weights[f"{layer}/{part}"].astype(np.float64)
-            for part in ("gamma", "beta", "moving_mean", "moving_variance")
-        )
-        scale = gamma / np.sqrt(variance + EPSILON)
-        return scale, beta - mean * scale
-
-    def kernel(self, number: int) -> tuple[F64, F64]:
-        """Kernel (taps, height, filters) and bias of a convolution, times the scale behind it."""
-        layer = _name("conv2d", number)
-        scale, _ = self.scale_shift(number + 1)
-        kernel = self.weights[f"{layer}/kernel"].astype(np.float64)[:, :, 0]
-        return kernel * scale, self.weights[f"{layer}/bias"] * scale
-
-    def rectify(self, x: str, numbers: Sequence[int]) -> str:
-        """Rectifier and the rest of the normalisations of (N, channels, frames)."""
-        scale, shift = (
-            np.concatenate(part)[:, None]
-            for part in zip(*(self.scale_shift(n) for n in numbers), strict=True)
-        )
-        low = np.where(scale < 0, -np.inf, 0.0)
-        high = np.where(scale < 0, 0.0, np.inf)
-        return self.add("Add", self.add("Min", self.add("Max", x, low), high), shift)
+def _scale_shift(weights: Weights, number: int) -> tuple[F64, F64]:
+    """Batch normalisation `number` as ``scale * x + shift``."""
+    layer = _name("batch_normalization", number)
+    gamma, beta, mean, variance = (
+        weights[f"{layer}/{part}"].astype(np.float64)
+        for part in ("gamma", "beta", "moving_mean", "moving_variance")
+    )
+    scale = gamma / np.sqrt(variance + EPSILON)
+    return scale, beta - mean * scale
 
 
-def _front_end(graph: _Graph) -> str:
-    """Patches (N, frames, bands) to features (N, 561, frames)."""
-    scale, shift = graph.scale_shift(0)
-    x = graph.add("Add", graph.add("Mul", "patches", scale), shift)
-    x = graph.add("Unsqueeze", x, np.array([1]))
-    pooled = []
-    for number in range(5):
-        kernel, bias = graph.kernel(number)
-        taps, height, _ = kernel.shape
-        pads = [(taps - 1) // 2, 0, taps // 2, 0]
-        out = graph.add("Conv", x, kernel.transpose(2, 0, 1)[:, None], bias, pads=pads)
-        width = PATCH[1] - height + 1
-        pooled.append(graph.add("MaxPool", out, kernel_shape=[1, width], strides=[1, width]))
-    features = graph.add("Squeeze", graph.add("Concat", *pooled, axis=1), np.array([3]))
-    return graph.rectify(features, range(1, 6))
+def _kernel(weights: Weights, number: int) -> tuple[F64, F64]:
+    """Kernel (taps, height, filters) and bias of a convolution, times the scale behind it."""
+    layer = _name("conv2d", number)
+    scale, _ = _scale_shift(weights, number + 1)
+    kernel = weights[f"{layer}/kernel"].astype(np.float64)[:, :, 0]
+    return kernel * scale, weights[f"{layer}/bias"] * scale
 
 
-def _mid_end(graph: _Graph, features: str) -> str:
-    """Features (N, 561, frames) to (N, 753, frames), with each layer's output beside them."""
+def _rectify(graph: Graph, weights: Weights, x: str, numbers: Sequence[int]) -> str:
+    """Rectifier and the rest of the normalisations of (…, channels, frames)."""
+    parts = zip(*(_scale_shift(weights, number) for number in numbers), strict=True)
+    scale, shift = (np.concatenate(part)[:, None] for part in parts)
+    low = np.where(scale < 0, -np.inf, 0.0)
+    high = np.where(scale < 0, 0.0, np.inf)
+    return graph.add("Add", graph.add("Min", graph.add("Max", x, low), high), shift)
+
+
+def _front_end(weights: Weights) -> Any:
+    """Graph of one patch (frames, bands) to its features (561, frames)."""
+    graph = Graph("front_")
+    scale, shift = _scale_shift(weights, 0)
+    x = graph.add("Add", graph.add("Mul", "patch", scale), shift)
+    wide = [_kernel(weights, number) for number in (0, 1)]
+    long = [_kernel(weights, number) for number in (2, 3, 4)]
+    timbre = timbral(graph, x, PATCH, wide)
+    rhythm = temporal(graph, x, PATCH, [(kernel[:, 0], bias) for kernel, bias in long])
+    features = graph.add("Concat", timbre, rhythm, axis=0)
+    out = _rectify(graph, weights, features, range(1, 6))
+    return graph.proto({"patch": PATCH}, {out: [561, PATCH[0]]})
+
+
+def _mid_end(graph: Graph, weights: Weights, features: str) -> str:
+    """Features (N, 561, frames) to (N, 753, frames), each layer's output beside them."""
     layers = [features]
     for number in (5, 6, 7):
-        kernel, bias = graph.kernel(number)
+        kernel, bias = _kernel(weights, number)
         out = graph.add("Conv", layers[-1], kernel.transpose(2, 1, 0), bias, pads=[3, 3])
-        out = graph.rectify(out, [number + 1])
+        out = _rectify(graph, weights, out, [number + 1])
         layers.append(out if number == 5 else graph.add("Add", out, layers[-1]))
     return graph.add("Concat", *layers, axis=1)
 
 
-def _back_end(graph: _Graph, dense: str) -> None:
+def _back_end(graph: Graph, weights: Weights, dense: str) -> None:
     time = np.array([2])
     extremes = [graph.add(op, dense, time, keepdims=0) for op in ("ReduceMax", "ReduceMean")]
     pooled = graph.add("Concat", *extremes, axis=1, name="pooled")
-    scale, shift = graph.scale_shift(9)
-    kernel = graph.weights["dense/kernel"].astype(np.float64)
-    bias = graph.weights["dense/bias"] + shift @ kernel
+    scale, shift = _scale_shift(weights, 9)
+    kernel = weights["dense/kernel"].astype(np.float64)
+    bias = weights["dense/bias"] + shift @ kernel
     # The checkpoint's rows alternate between a channel's maximum and its mean.
     kernel = (kernel * scale[:, None]).reshape(-1, 2, kernel.shape[1])
     kernel = np.concatenate([kernel[:, 0], kernel[:, 1]])
     hidden = graph.add("Relu", graph.add("Gemm", pooled, kernel, bias))
-    scale, shift = graph.scale_shift(10)
+    scale, shift = _scale_shift(weights, 10)
     penultimate = graph.add("Add", graph.add("Mul", hidden, scale), shift, name="penultimate")
-    kernel, bias = graph.weights["dense_1/kernel"], graph.weights["dense_1/bias"]
+    kernel, bias = weights["dense_1/kernel"], weights["dense_1/bias"]
     graph.add("Sigmoid", graph.add("Gemm", penultimate, kernel, bias), name="tags")
 
 
@@ -192,29 +162,20 @@ def build(weights: Weights) -> bytes:
     MissingExtra
         Where onnx is not installed.
     """
-    onnx = _onnx()
-    graph = _Graph(weights)
-    _back_end(graph, _mid_end(graph, _front_end(graph)))
-    helper, number = onnx.helper, onnx.TensorProto.FLOAT
-    proto = helper.make_graph(
-        graph.nodes,
-        "musicnn",
-        [helper.make_tensor_value_info("patches", number, ["N", *PATCH])],
-        [helper.make_tensor_value_info(k, number, ["N", n]) for k, n in OUTPUTS.items()],
-        graph.constants,
-    )
-    opset = [helper.make_opsetid("", 18)]
-    model = helper.make_model(proto, opset_imports=opset, ir_version=9, producer_name="genrewise")
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
+    graph = Graph()
+    # The front end goes over the patches one by one: together they leave the cache.
+    features = graph.add("Scan", "patches", body=_front_end(weights), num_scan_inputs=1)
+    _back_end(graph, weights, _mid_end(graph, weights, features))
+    ends = {name: ("N", size) for name, size in OUTPUTS.items()}
+    return model(graph.proto({"patches": ("N", *PATCH)}, ends))
 
 
-def check_parity(model: bytes, weights: Weights, seed: int = 0) -> float:
+def check_parity(network: bytes, weights: Weights, seed: int = 0) -> float:
     """Compare a graph, run by onnxruntime, with the reference in plain numpy.
 
     Parameters
     ----------
-    model : bytes
+    network : bytes
         As :func:`build` gives it.
     weights : mapping of str to ndarray
     seed : int
@@ -235,7 +196,7 @@ def check_parity(model: bytes, weights: Weights, seed: int = 0) -> float:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(seed)
     # Spectra from near silence to loud, some with a beat, in the range that music has.
     patches = rng.uniform(0, 1, (3, 1, 1)) * rng.gamma(2.0, 1.0, (3, *PATCH))
