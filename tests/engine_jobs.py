@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -67,7 +68,8 @@ def _unpicklable() -> Any:
 def _noise() -> str:
     os.write(1, b"decoder chatter on stdout\n")
     os.write(2, b"decoder chatter on stderr\n")
-    print("python chatter", flush=True)
+    sys.stdout.write("python chatter")
+    sys.stdout.flush()
     return "said"
 
 
@@ -115,3 +117,13 @@ def _dies_until(marker: Path) -> Callable[[Any], Any]:
 
 def dies_once(marker: Path) -> Callable[[], Callable[[Any], Any]]:
     return partial(_dies_until, marker)
+
+
+def slow_setup() -> Callable[[Any], Any]:
+    time.sleep(0.8)
+    return work
+
+
+def hanging_setup() -> Callable[[Any], Any]:
+    _hang()
+    raise AssertionError

@@ -150,6 +150,7 @@ class _Job:
     item: Any
     limit: float | None
     started: float = 0.0
+    sent: bool = False
 
 
 class _Worker:
@@ -174,23 +175,18 @@ class _Worker:
         self.since = time.monotonic()
 
     def give(self, job: _Job) -> None:
-        """Hand over an item; one that is still loading gets it once it is ready."""
+        """Hand over an item; one that is still loading reads it once it is ready."""
         self.job = job
-        if self.ready:
-            self._send()
+        job.started = time.monotonic()
+        with suppress(OSError):  # dead already: its sentinel says so, another gets the item
+            self.pipe.send((job.item, 0.0 if job.limit is None else job.limit * 1.2 + 2.0))
+            job.sent = True
 
     def settle_in(self) -> None:
-        """The worker has loaded: what was waiting for it can go."""
+        """The worker has loaded: from now on its item's time counts."""
         self.ready = True
         if self.job is not None:
-            self._send()
-
-    def _send(self) -> None:
-        assert self.job is not None
-        self.job.started = time.monotonic()
-        limit = self.job.limit
-        with suppress(OSError):  # dead already: its sentinel says so
-            self.pipe.send((self.job.item, 0.0 if limit is None else limit * 1.2 + 2.0))
+            self.job.started = time.monotonic()
 
     def deadline(self) -> float:
         """When the worker counts as hung, on the monotonic clock."""
@@ -387,17 +383,16 @@ class _Pool:
         worker.end()
         self.workers.remove(worker)
         job = worker.job
-        if worker.ready:
-            if job is not None:
-                elapsed = time.monotonic() - job.started
-                self.done[job.index] = Outcome(job.index, job.item, None, error, kind, 1, elapsed)
-            return
-        self.deaths += 1
-        if self.deaths >= SETUP_DEATHS:
-            cause = error if kind == "timeout" else _cause(worker.process.exitcode)
-            raise GenrewiseError(f"a worker ended while it was loading ({cause})")
-        if job is not None:
+        if worker.ready and job is not None and job.sent:
+            elapsed = time.monotonic() - job.started
+            self.done[job.index] = Outcome(job.index, job.item, None, error, kind, 1, elapsed)
+        elif job is not None:
             self.again.append(job)
+        if not worker.ready:
+            self.deaths += 1
+            if self.deaths >= SETUP_DEATHS:
+                cause = error if kind == "timeout" else _cause(worker.process.exitcode)
+                raise GenrewiseError(f"a worker ended while it was loading ({cause})")
 
     def close(self) -> None:
         """End all workers."""

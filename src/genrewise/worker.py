@@ -8,6 +8,7 @@ three parts of their message, as the parent must not load what the worker loaded
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ def _isolate(inherited: Sequence[Connection]) -> None:
             signal.signal(getattr(signal, name), action)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    faulthandler.disable()  # the parent says what happened
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):  # decoders print warnings of their own
         os.dup2(null, fd)

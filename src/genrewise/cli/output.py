@@ -66,7 +66,7 @@ def style(text: str, stream: TextIO, **how: Any) -> str:
         # https://no-color.org: present and not empty, whatever its value.
         dumb = os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
         wanted = stream.isatty() and not dumb
-    return click.style(text, **how) if wanted else text
+    return click.style(text, **how) if wanted and how else text
 
 
 def ready_stdout() -> TextIO:
@@ -330,7 +330,8 @@ class Progress:
         if self.total:
             parts = [f"{done} of {self.total} {self.unit} ({done / self.total:.0%})"]
             if rate > 0 and done < self.total:
-                parts.append(f"{clock(round((self.total - done) / rate))} left")
+                left = round((self.total - done) / rate)
+                parts.append(f"{clock(left) if left >= 60 else f'{left} s'} left")
         if rate > 0:
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{1 / rate:.1f} s each")
         if extra:
