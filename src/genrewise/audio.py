@@ -196,19 +196,10 @@ class Stream:
 
     def _check(self, decoder: Decoder) -> AudioInfo:
         """Refuse what no analysis makes sense of, before anything is decoded."""
-        d, stated = decoder, decoder.stated
+        d = decoder
         if not MIN_SR <= d.sr <= MAX_SR:
             raise AudioError(f"{self.name}: {d.sr} Hz", f"{MIN_SR} to {MAX_SR} Hz")
-        if stated is not None and self._start and self._start >= stated:
-            raise AudioError(
-                f"{self.name}: start at {self._start:g} s", f"a start below its {stated:.1f} s"
-            )
-        if stated is not None and min(stated - self._start, self._duration) > self._limit:
-            raise self._too_long(f"{stated:.0f} s")
-        return AudioInfo(d.codec, d.container, d.sr, d.channels, stated)
-
-    def _too_long(self, length: str) -> AudioError:
-        return AudioError(f"{self.name}: {length} long", f"{self._limit:g} s at the most")
+        return AudioInfo(d.codec, d.container, d.sr, d.channels, d.stated)
 
     def _run(self) -> Iterator[F32]:
         try:
@@ -229,7 +220,9 @@ class Stream:
                 self._done += len(block)
                 self.seconds = self._done / self.sr
                 if self.seconds > self._limit:
-                    raise self._too_long("more")
+                    raise AudioError(
+                        f"{self.name}: too long", f"at the most {self._limit:g} s of audio"
+                    )
                 if len(block):
                     yield block
                 if self._done >= self._wanted:
@@ -258,9 +251,12 @@ class Stream:
 
     def _conclude(self) -> None:
         """Say what is missing."""
+        if not self._done and self._start:
+            within = f"a start within its {self.info.stated or 0:.1f} s"
+            expected = within if self.info.stated else "an earlier start"
+            raise AudioError(f"{self.name}: no audio from second {self._start:g} on", expected)
         if not self._done:
-            where = f"no audio from second {self._start:g} on" if self._start else "0 s of audio"
-            raise AudioError(f"{self.name}: {where}", EXPECTED)
+            raise AudioError(f"{self.name}: 0 s of audio", EXPECTED)
         assert self._decoder is not None
         lost, broken = 0.0, False
         if self._done < self._wanted:
