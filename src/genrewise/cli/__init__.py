@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ __all__ = ["COMMANDS", "CommandTable", "main"]
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
     "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
+    "cut": ("genrewise.cli.cut:cut", "", "Cut tracks into clips of one length."),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 
@@ -80,17 +82,27 @@ class CommandTable(click.Group):
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_complain("interrupted", 130)) from None
         except BrokenPipeError:  # | head: nobody reads on, as for any tool that gets SIGPIPE
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()
             raise click.exceptions.Exit(141) from None
         except GenrewiseError as error:
             raise click.exceptions.Exit(_complain(f"Error: {error}", error.exit_code)) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except OSError as error:
+            _drop_stdout()  # a full disk would be complained about once more at the end
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.exceptions.Exit(_complain(f"Error: {where}{error.strerror}", 1)) from None
         except Exception as error:
             from genrewise.worker import describe
 
             text = str(GenrewiseError(*describe(error)[1]))
             raise click.exceptions.Exit(_complain(text, 1)) from None
+
+
+def _drop_stdout() -> None:
+    """Forget what could not be written, so that the interpreter's end does not try again."""
+    with suppress(OSError, ValueError):  # a stream of a test is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, code: int) -> int:

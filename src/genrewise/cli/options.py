@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["model_option", "no_colour_option", "seconds", "size"]
+__all__ = ["complete_models", "model_option", "no_colour_option", "seconds", "size"]
 
 _UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -47,7 +47,9 @@ def size(value: str | int) -> int:
     return round(float(found[1]) * _UNITS[found[2]])
 
 
-def _models(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_models(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Names of models, and files, that begin with what was typed."""
     from genrewise.bundle import list_models
 
@@ -68,7 +70,7 @@ def model_option(command: Any) -> Any:
         "--model",
         default="",
         metavar="NAME|FILE",
-        shell_complete=_models,
+        shell_complete=complete_models,
         help="A model's name (see: genrewise models) or a .genrewise file;"
         " by default the best one that is here.",
     )(command)

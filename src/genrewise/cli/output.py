@@ -33,6 +33,7 @@ __all__ = [
     "say",
     "size",
     "style",
+    "table",
     "use_colour",
 ]
 
