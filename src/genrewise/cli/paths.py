@@ -19,19 +19,12 @@ from typing import BinaryIO
 
 from genrewise.engine import Refused, Waiting
 from genrewise.errors import GenrewiseError
+from genrewise.filetypes import AUDIO_SUFFIXES
 
 __all__ = ["Tally", "expand", "is_url", "looks_like_audio", "read_list"]
 
 #: A line longer than this is no path on any system.
 LONGEST_LINE = 1 << 16
-
-AUDIO_SUFFIXES = (
-    *(".3gp", ".aac", ".ac3", ".adts", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au"),
-    *(".avi", ".bwf", ".caf", ".dff", ".dsf", ".dts", ".eac3", ".flac", ".flv", ".m4a", ".m4b"),
-    *(".m4v", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg"),
-    *(".mpga", ".oga", ".ogg", ".ogv", ".opus", ".ra", ".rf64", ".snd", ".spx", ".tta", ".w64"),
-    *(".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv"),
-)
 
 #: First bytes of audio files, and what stands at byte 8 where those are shared.
 _MAGIC: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (

@@ -15,8 +15,6 @@ from genrewise.errors import DatasetError, UnknownName
 from genrewise.labels import recognise
 
 __all__ = [
-    "AUDIO_SUFFIXES",
-    "PICTURE_SUFFIXES",
     "Dataset",
     "FeatureTable",
     "Item",
@@ -25,21 +23,10 @@ __all__ = [
     "finish",
     "select",
     "some",
+    "stem",
 ]
 
 F32 = NDArray[np.float32]
-
-#: Endings of files that may hold sound; the decoder has the last word.
-AUDIO_SUFFIXES = frozenset(
-    f".{ending}"
-    for line in (
-        "wav wave flac mp3 mp2 ogg oga opus m4a m4b mp4 aac alac aif aiff aifc au snd wma asf",
-        "wv ape mka mkv webm mov avi 3gp caf w64 rf64 spx tta mpc ac3 dts amr ra rm",
-    )
-    for ending in line.split()
-)
-#: Endings of spectrogram pictures.
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -148,6 +135,13 @@ class Dataset:
         kept = list(indices)
         table = self.table and FeatureTable(self.table.names, self.table.values[kept])
         return replace(self, items=tuple(self.items[i] for i in kept), table=table)
+
+
+def stem(path: str) -> str:
+    """A path or URL without the ending of its file: ``"a.b/song.mp3"`` → ``"a.b/song"``."""
+    folder, slash, name = path.rpartition("/")
+    plain = name.rpartition(".")[0] or name
+    return folder + slash + plain
 
 
 def some(names: Sequence[str], n: int = 3) -> str:

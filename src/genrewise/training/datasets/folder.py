@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from genrewise.errors import DatasetError
+from genrewise.filetypes import AUDIO_SUFFIXES, PICTURE_SUFFIXES
 from genrewise.labels import fold
 from genrewise.training.datasets.base import (
-    AUDIO_SUFFIXES,
-    PICTURE_SUFFIXES,
     Dataset,
     Item,
     finish,
     some,
+    stem,
 )
 from genrewise.training.datasets.grouping import by_rule, is_rule, rule_error
 from genrewise.training.datasets.rows import side
@@ -47,15 +47,12 @@ def walk(folder: Path) -> Iterator[str]:
 
 def sort_files(paths: list[str]) -> tuple[list[str], str, list[str]]:
     """The files that count, their kind, and the endings passed over with their counts."""
-
-    def ending(path: str) -> str:
-        return PurePosixPath(path).suffix.lower()
-
-    sounds = [p for p in paths if ending(p) in AUDIO_SUFFIXES]
-    pictures = [p for p in paths if ending(p) in PICTURE_SUFFIXES]
+    sounds = [p for p in paths if p.lower().endswith(AUDIO_SUFFIXES)]
+    pictures = [p for p in paths if p.lower().endswith(PICTURE_SUFFIXES)]
     chosen, kind = (sounds, "audio") if sounds or not pictures else (pictures, "pictures")
     kept = set(chosen)
-    others = Counter(ending(p) or PurePosixPath(p).name for p in paths if p not in kept)
+    rest = (PurePosixPath(p) for p in paths if p not in kept)
+    others = Counter(p.suffix.lower() or p.name for p in rest)
     return chosen, kind, [f"{n} files {name}" for name, n in sorted(others.items())]
 
 
@@ -97,7 +94,7 @@ def read_folder(folder: Path, group_by: str = "", name: str = "") -> Dataset:
     for path in files:
         part, label = _split_and_label(path, by_side)
         if label:
-            items.append(Item(path, label, "", path.rpartition(".")[0], part))
+            items.append(Item(path, label, "", stem(path), part))
         else:
             loose.append(path)
     if not items:

@@ -113,9 +113,9 @@ def _by_tags(items: Sequence[Item], root: Path, rule: str) -> tuple[list[Item], 
 def read_tags(path: Path) -> tuple[str, str]:
     """Artist and album of a file; empty where it has none or cannot be read.
 
-    mutagen reads them where it is installed, else libsndfile, else FFmpeg.
+    mutagen reads them where it is installed, else FFmpeg.
     """
-    for reader in (_mutagen, _soundfile, _av):
+    for reader in (_mutagen, _av):
         found = reader(path)
         if any(found):
             return found
@@ -134,17 +134,6 @@ def _mutagen(path: Path) -> tuple[str, str]:
     except Exception:
         return "", ""
     return tuple(str(v[0]) if isinstance(v, list) and v else "" for v in (artist, album))  # type: ignore[return-value]
-
-
-def _soundfile(path: Path) -> tuple[str, str]:
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as stream:
-            tags = stream.copy_metadata()
-    except (soundfile.SoundFileError, OSError, UnicodeDecodeError):
-        return "", ""
-    return tags.get("artist", ""), tags.get("album", "")
 
 
 def _av(path: Path) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from genrewise.errors import DatasetError
-from genrewise.training.datasets.base import PICTURE_SUFFIXES, Dataset, Item, finish, some
+from genrewise.filetypes import PICTURE_SUFFIXES
+from genrewise.training.datasets.base import Dataset, Item, finish, some, stem
 from genrewise.training.datasets.grouping import by_rule, is_rule, rule_error
 from genrewise.training.datasets.rows import (
     ALIASES,
@@ -58,7 +59,7 @@ def _item(row: Mapping[str, str], names: Mapping[str, str], where: str) -> Item:
         path,
         cell("label"),
         cell("group"),
-        cell("track") or path.rpartition(".")[0] or path,
+        cell("track") or stem(path),
         side(cell("split"), where),
         start,
         duration,
@@ -154,7 +155,7 @@ def read_manifest(path: Path, group_by: str = "", name: str = "") -> Dataset:
         warnings += more
     used = {c for n, c in names.items() if n != "start" or names["duration"]}
     unread = [c for c in table.header if c not in used]
-    pictures = all(PurePosixPath(i.path).suffix.lower() in PICTURE_SUFFIXES for i in chosen)
+    pictures = all(i.path.lower().endswith(PICTURE_SUFFIXES) for i in chosen)
     dataset = Dataset(
         name or path.parent.resolve().name,
         str(path.parent),

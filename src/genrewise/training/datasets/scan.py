@@ -186,8 +186,11 @@ def scan(
     ]
     facts = []
     for outcome in engine.run(_setup, jobs, workers=workers, time_limit=TIME_LIMIT):
-        path = outcome.item[1]
-        facts.append(outcome.value if outcome.kind == "ok" else Facts(path, error=outcome.error))
+        if outcome.kind == "ok":
+            facts.append(outcome.value)
+        else:
+            file, path, *_ = outcome.item
+            facts.append(Facts(path, error=outcome.error.removeprefix(f"{file}: ")))
         if progress:
             progress(len(facts))
     return tuple(facts)

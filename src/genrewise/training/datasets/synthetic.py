@@ -431,6 +431,8 @@ def prepare(settings: str, cache: Path) -> Path:
             chosen[key] = float(value)
         except ValueError:
             raise RecipeError(f"synthetic: {key}={value!r}", "a number") from None
+    if not 1 <= chosen["genres"] <= len(STYLES):
+        raise RecipeError(f"synthetic: genres={chosen['genres']:g}", f"1 to {len(STYLES)}")
     name = "-".join(f"{chosen[key]:g}" for key in SETTINGS)
     folder = cache / "synthetic" / f"v1-{name}"
     if not (folder / "manifest.csv").is_file():

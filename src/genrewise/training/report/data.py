@@ -336,7 +336,7 @@ def _trouble(report: DataReport) -> list[tuple[str, list[str]]]:
         ]
 
     sections = [
-        ("unreadable", [f"{reason}" for _, reason in report.unreadable]),
+        ("unreadable", [f"{path}: {reason}" for path, reason in report.unreadable]),
         ("damaged", [f"{path}: {lost:.1f} s lost" for path, lost in report.damaged]),
         ("silent", [f"{path}: {share:.0%} silent" for path, share in report.silent]),
         ("clipped", [f"{path}: {share:.2%} of the samples" for path, share in report.clipped]),
