@@ -91,7 +91,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "threads": lambda: os.environ["OMP_NUM_THREADS"],
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "end": lambda: os._exit(7),
-    "length": len,
+    "loaded": lambda name: name in sys.modules,
 }
 
 

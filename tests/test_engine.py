@@ -492,3 +492,63 @@ def test_decoders_cannot_write_into_the_results(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("said\nsaid\nsaid\n", "")
+
+
+FLAT = """
+import resource, sys
+sys.path.insert(0, {here!r})
+import engine_jobs
+from genrewise.engine import run
+if __name__ == "__main__":
+    peaks = []
+    for n in (500, 10_000):
+        items = (("blob", 2_000) for _ in range(n))
+        assert sum(len(o.value) for o in run(engine_jobs.setup, items, workers=2)) == 2_000 * n
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peaks[1] - peaks[0])
+"""
+
+
+@linux
+def test_memory_is_flat_in_the_number_of_items(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(FLAT.format(here=str(HERE)))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1024  # kB
+
+
+PREFORKED = """
+import sys
+sys.path.insert(0, {here!r})
+import engine_jobs
+from genrewise import engine
+engine.prefork(["decimal", "no.such.module"])
+before = len(engine._spares)
+assert "decimal" not in sys.modules
+first = [o.value for o in engine.run(engine_jobs.setup, [("loaded", "decimal"), ("square", 3)],
+                                     workers=1)]
+engine.prefork(["decimal"])
+engine.dismiss()
+print(before, len(engine._spares), first)
+"""
+
+
+@linux
+def test_a_worker_can_load_beforehand(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(PREFORKED.format(here=str(HERE)))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0 [True, 9]\n"
+
+
+def test_usable_cpus_heed_the_quota_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.read_text
+    said = ""
+
+    def read(path: Path, *args: Any) -> str:
+        return said if path.name == "cpu.max" else real(path, *args)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
+    for said, cpus in [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("", 8)]:
+        assert engine.usable_cpus() == cpus, said
