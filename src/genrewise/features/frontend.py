@@ -364,3 +364,20 @@ def log_mel(y: F32, frontend: FrontEnd) -> F32:
     """
     frames = Framer(frontend).push(np.ascontiguousarray(y, dtype=np.float32), last=True)
     return mel_frames(frames, frontend)
+
+
+@lru_cache(maxsize=16)
+def dct_matrix(n: int, n_out: int) -> F32:
+    """Orthonormal DCT-II as a matrix, as ``scipy.fft.dct(norm="ortho")``.
+
+    Returns
+    -------
+    ndarray, shape (n, n_out), float32
+        ``x @ dct_matrix(n, n_out)`` gives the first `n_out` coefficients.
+    """
+    angles = np.pi / n * (np.arange(n)[:, None] + 0.5) * np.arange(n_out)[None, :]
+    matrix = np.sqrt(2.0 / n) * np.cos(angles)
+    matrix[:, 0] /= np.sqrt(2.0)
+    out: F32 = matrix.astype(np.float32)
+    out.flags.writeable = False
+    return out
