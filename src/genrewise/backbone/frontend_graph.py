@@ -128,7 +128,7 @@ def _dealt(layers: Sequence[tuple[F64, F64]]) -> list[tuple[F64, F64]]:
         reach += [len(kernel)] * kernel.shape[1]
     bias = np.concatenate([b for _, b in layers])
     groups = []
-    for part in np.split(np.arange(len(bias)), DEALS):
+    for part in filter(len, np.split(np.arange(len(bias)), DEALS)):
         taps = max(reach[i] for i in part)
         before = (longest - 1) // 2 - (taps - 1) // 2
         kernel = np.concatenate(rows)[part, before : before + taps]

@@ -154,7 +154,7 @@ def build(weights: Weights) -> bytes:
     Returns
     -------
     bytes
-        Input ``patches`` float32 (N, 187, 96); outputs ``tags`` (N, 50), in 0 to 1,
+        Input ``patches`` float32 (N, 187, 96), N at least 1; outputs ``tags`` (N, 50), in 0 to 1,
         ``penultimate`` (N, 200) and ``pooled`` (N, 1506).
 
     Raises
