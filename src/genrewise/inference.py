@@ -1,0 +1,343 @@
+"""From a file to its genre, with what a model file says and nothing else.
+
+Needs numpy, onnxruntime, soundfile and soxr; PyAV where libsndfile cannot read a file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrewise import bundle as bundles
+from genrewise.audio import Source
+from genrewise.errors import BundleError
+from genrewise.inputs import Extracted, Input, extract, extract_samples, make_input, open_session
+from genrewise.votes import temper, vote
+from genrewise.windows import Span, WindowRule
+
+__all__ = ["Classifier", "Prediction", "Segment", "classify"]
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+#: How many of the windows that decided are named.
+_DECIDING = 3
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a track and what the model says of it.
+
+    Attributes
+    ----------
+    start, stop : float
+        Seconds.
+    genre : str
+        The most probable label.
+    confidence : float
+        Its probability, 0–1.
+    probabilities : tuple of float
+        In the order of the model's labels.
+    """
+
+    start: float
+    stop: float
+    genre: str
+    confidence: float
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a track.
+
+    Attributes
+    ----------
+    genre : str or None
+        None is "unknown".
+    confidence : float
+        Calibrated probability of the most probable label, 0–1.
+    probabilities : dict of str to float
+        By label; they sum to 1.
+    runner_up : str
+        The second most probable label.
+    reason : {"", "silent", "low confidence", "far from the training music"}
+        Why the genre is unknown.
+    seconds : float
+        Length of the audio.
+    stated : float or None
+        Length that the file states.
+    lost : float
+        Seconds that could not be decoded.
+    partial : bool
+    distance : float
+        Of the embedding to the nearest label's centre.
+    timeline : tuple of Segment
+        Genre over time, without overlap.
+    deciding : tuple of Segment
+        Windows that speak most for the most probable label, best first.
+    embedding : ndarray, shape (size,), float32
+        Unit length; empty where the model has none.
+    model : str
+    """
+
+    genre: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    runner_up: str
+    reason: str
+    seconds: float
+    stated: float | None
+    lost: float
+    partial: bool
+    distance: float
+    timeline: tuple[Segment, ...]
+    deciding: tuple[Segment, ...]
+    embedding: F32
+    model: str
+
+
+class _Network:
+    """An ONNX file of a bundle; opened when it is first used."""
+
+    def __init__(self, data: bytes, name: str, threads: int) -> None:
+        self._data, self._name, self._threads = data, name, threads
+        self._session: Any = None
+
+    def run(self, x: F32, output: str) -> F32:
+        if self._session is None:
+            self._session = open_session(self._data, self._threads)
+        wanted = self._session.get_inputs()[0].shape[1:]
+        if any(isinstance(w, int) and w != h for w, h in zip(wanted, x.shape[1:], strict=True)):
+            raise BundleError(
+                f"{self._name} takes arrays of shape {tuple(wanted)}, the inputs give {x.shape[1:]}"
+            )
+        return np.asarray(self._session.run([output], {"x": x})[0])
+
+
+class Classifier:
+    """A model that is ready to answer.
+
+    Parameters
+    ----------
+    model : str or path, optional
+        A model's name or file; without it the best of ours that can answer now.
+    threads : int
+        Threads of the networks.
+
+    Attributes
+    ----------
+    name : str
+    labels : tuple of str
+    info : BundleInfo
+    card : str
+
+    Raises
+    ------
+    UnknownName, BundleError
+        No such model, or its file is damaged.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] = "", *, threads: int = 1) -> None:
+        self._bundle = bundles.read(bundles.find(model))
+        self.info = self._bundle.info
+        self.name, self.labels, self.card = self.info.name, self.info.labels, self._bundle.card
+        self.inputs: dict[str, Input] = {
+            name: make_input(spec, threads) for name, spec in self.info.inputs.items()
+        }
+        for name, item in self.inputs.items():
+            if item.fingerprint() != self.info.fingerprints[name]:
+                raise BundleError(
+                    f"{self.name}: input {name!r} differs from the one that the model learned with",
+                    "the same front end",
+                    "train the model again with this version of genrewise",
+                )
+        self.rule = WindowRule(**self.info.windows)
+        self._networks = {
+            name: _Network(data, name, threads) for name, data in self._bundle.files.items()
+        }
+        self._weights = np.array([member.weights for member in self.info.members])
+
+    def predict_file(
+        self, source: Source, *, start: float = 0.0, duration: float | None = None
+    ) -> Prediction:
+        """Decode a file and say its genre.
+
+        Parameters
+        ----------
+        source : path, address, bytes or binary file object
+        start, duration : float
+            Part of the file in seconds.
+
+        Raises
+        ------
+        AudioError
+            Nothing could be decoded.
+        """
+        return self.decide(extract(source, self.inputs, self.rule, start=start, duration=duration))
+
+    def predict(self, y: ArrayLike, sr: int) -> Prediction:
+        """Say the genre of samples.
+
+        Parameters
+        ----------
+        y : array-like, shape (n,)
+            Mono samples, full scale at 1.
+        sr : int
+            Hz.
+        """
+        samples = np.asarray(y, dtype=np.float32)
+        return self.decide(extract_samples(samples, sr, self.inputs, self.rule))
+
+    def predict_batch(self, items: list[tuple[F32, int]]) -> list[Prediction]:
+        """Say the genre of several tracks, each ``(y, sr)``."""
+        return [self.predict(y, sr) for y, sr in items]
+
+    def window_probabilities(self, arrays: Mapping[str, F32]) -> F64:
+        """Probabilities of windows, before the vote.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            Of :class:`genrewise.inputs.Extracted`.
+
+        Returns
+        -------
+        ndarray, shape (n_windows, C), float64
+        """
+        total: F64 | float = 0.0
+        for member, weights in zip(self.info.members, self._weights, strict=True):
+            x = _joined(arrays, member.inputs)
+            total = total + weights * self._networks[member.file].run(x, "probabilities")
+        mixed = np.asarray(total, dtype=np.float64)
+        return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
+
+    def embed(self, arrays: Mapping[str, F32], weights: F64) -> tuple[F32, float]:
+        """Embedding of a track and its distance to the nearest label's centre.
+
+        Returns
+        -------
+        embedding : ndarray, shape (size,), float32
+            Unit length.
+        distance : float
+            Euclidean, in units of the deviation within a label.
+        """
+        spec = self.info.embedding
+        if not spec:
+            return np.zeros(0, dtype=np.float32), 0.0
+        z = self._networks[spec["file"]].run(_joined(arrays, spec["inputs"]), "embedding")
+        mean = np.average(z, axis=0, weights=weights)
+        centres = np.asarray(spec["centres"], dtype=np.float64)
+        distance = float(np.sqrt(((centres - mean) ** 2).sum(axis=1).min() / len(mean)))
+        return (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32), distance
+
+    def decide(self, found: Extracted) -> Prediction:
+        """Say the genre of windows that were extracted with this model's inputs."""
+        heard = (found.levels >= self.rule.silence_db).astype(np.float64)
+        silent = not heard.any()
+        p_windows = self.window_probabilities(found.arrays)
+        weights = np.ones_like(heard) if silent else heard
+        p = temper(vote(p_windows, self.info.vote, weights), self.info.calibration.temperature)
+        if silent:
+            p = np.full(len(self.labels), 1.0 / len(self.labels))
+        embedding, distance = self.embed(found.arrays, weights)
+        order = np.argsort(-p, kind="stable")
+        reason = "silent" if silent else self._doubt(float(p[order[0]]), distance)
+        calibrated = temper(p_windows, self.info.calibration.temperature)
+        best = int(order[0])
+        return Prediction(
+            genre=None if reason else self.labels[best],
+            confidence=float(p[best]),
+            probabilities={label: float(v) for label, v in zip(self.labels, p, strict=True)},
+            runner_up=self.labels[int(order[1])],
+            reason=reason,
+            seconds=found.seconds,
+            stated=found.stated,
+            lost=found.lost,
+            partial=found.partial,
+            distance=distance,
+            timeline=() if silent else self._timeline(found, calibrated, heard),
+            deciding=() if silent else self._deciding(found.windows, calibrated, heard, best),
+            embedding=embedding,
+            model=self.name,
+        )
+
+    def _doubt(self, confidence: float, distance: float) -> str:
+        rule = self.info.unknown
+        if confidence < rule.min_confidence:
+            return "low confidence"
+        if 0 < rule.max_distance < distance:
+            return "far from the training music"
+        return ""
+
+    def _segment(self, start: float, stop: float, p: F64) -> Segment:
+        best = int(p.argmax())
+        shown = tuple(float(v) for v in p)
+        return Segment(start, stop, self.labels[best], float(p[best]), shown)
+
+    def _timeline(self, found: Extracted, p: F64, heard: F64) -> tuple[Segment, ...]:
+        """Cells of a hop, each the mean of the windows over it; silent cells are left out."""
+        edges = sorted({w.start for w in found.windows} | {found.windows[-1].stop})
+        starts = np.array([w.start for w in found.windows])
+        stops = np.array([w.stop for w in found.windows])
+        cells = []
+        for start, stop in itertools.pairwise(edges):
+            over = (starts < stop - 1e-9) & (stops > start + 1e-9) & (heard > 0)
+            if over.any():
+                cells.append(self._segment(start, stop, p[over].mean(axis=0)))
+        return tuple(cells)
+
+    def _deciding(
+        self, windows: tuple[Span, ...], p: F64, heard: F64, best: int
+    ) -> tuple[Segment, ...]:
+        """The windows with most weight for a label that do not overlap, best first."""
+        chosen: list[int] = []
+        for i in np.argsort(-p[:, best], kind="stable"):
+            free = all(
+                windows[i].stop <= windows[j].start or windows[j].stop <= windows[i].start
+                for j in chosen
+            )
+            if heard[i] and free:
+                chosen.append(int(i))
+            if len(chosen) == _DECIDING:
+                break
+        return tuple(self._segment(windows[i].start, windows[i].stop, p[i]) for i in chosen)
+
+
+def _joined(arrays: Mapping[str, F32], names: tuple[str, ...] | list[str]) -> F32:
+    """Arrays side by side; a single one may have any shape."""
+    parts = [arrays[name] for name in names]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+@lru_cache(maxsize=4)
+def _classifier(model: str) -> Classifier:
+    return Classifier(model)
+
+
+def classify(source: Source, model: str | os.PathLike[str] = "") -> Prediction:
+    """Say the genre of one file; the model stays loaded for the next call.
+
+    Parameters
+    ----------
+    source : path, address, bytes or binary file object
+    model : str or path, optional
+        As for :class:`Classifier`.
+
+    Raises
+    ------
+    AudioError, UnknownName, BundleError
+
+    Examples
+    --------
+    >>> genrewise.classify("song.mp3").genre  # doctest: +SKIP
+    'jazz'
+    """
+    return _classifier(os.fspath(model)).predict_file(source)
