@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from genrewise import engine
+from genrewise.bundle import find
 from genrewise.cli.job import ClassifyJob
 from genrewise.cli.options import model_option, no_colour_option, seconds, size
 from genrewise.cli.output import Progress, ready_stdout, say
@@ -205,6 +206,7 @@ def classify(
     paths: tuple[str, ...],
     files_from: BinaryIO | None,
     null: bool,
+    model: str,
     form: str | None,
     top: int,
     workers: int,
@@ -222,10 +224,11 @@ def classify(
     """
     if not paths and files_from is None:
         raise click.UsageError("nothing to classify. Give files, folders, or - for a list")
+    found = find(model)
     out, counts = ready_stdout(), _Counts()
     hidden = out.isatty()  # the rows themselves show how far it is
     outcomes = engine.run(
-        ClassifyJob(**job),
+        ClassifyJob(str(found), **job),
         expand(_sources(paths, files_from, null), counts.tally),
         workers=workers,
         time_limit=default_limit if time_limit is None else (time_limit or None),
@@ -234,7 +237,7 @@ def classify(
     shown = writer(form or "table", out, top=top, timeline=job["timeline"])
     total = None if files_from else _total(paths, hidden)
     with closing(outcomes), Progress("files", total, hidden) as progress:
-        _show(outcomes, shown, counts, progress, job["model"])
+        _show(outcomes, shown, counts, progress, found.stem)
     if counts.files != 1 or counts.tally.passed_over:
         say(counts.summary())
     ctx.exit(counts.exit_code())

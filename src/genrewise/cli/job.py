@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genrewise.inference import Classifier, Prediction, Segment
+    from genrewise.inference import Prediction, Segment
 
 __all__ = ["ClassifyJob", "record"]
 
@@ -22,7 +22,7 @@ class ClassifyJob:
     Parameters
     ----------
     model : str
-        Name or file; empty for the default.
+        Name or file; empty for the best one that is here.
     start, duration : float
         Seconds; None for `duration` means to the end.
     min_confidence : float
@@ -49,8 +49,11 @@ class ClassifyJob:
             Where it cannot be had or read.
         """
         from genrewise.inference import Classifier
+        from genrewise.inputs import backbone_path
 
-        classifier: Classifier = Classifier(self.model, threads=self.threads)
+        classifier = Classifier(self.model, threads=self.threads)
+        for backbone in classifier.info.backbones():
+            backbone_path(backbone)  # better said once than of every file
 
         def classify(path: str) -> dict[str, Any]:
             prediction = classifier.predict_file(path, start=self.start, duration=self.duration)

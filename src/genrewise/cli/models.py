@@ -76,13 +76,17 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 )
 @no_colour_option
 def get(name: str, source: Path | None) -> None:
-    """Fetch and convert what a model needs; nothing to do is fine."""
-    from genrewise.bundle import find, needs
+    """Fetch and convert what a model needs; nothing to do is fine.
 
-    missing = needs(find(name))
+    The name may also be that of a pretrained network itself, e.g. musicnn-msd.
+    """
+    from genrewise import bundle
+    from genrewise.backbone import fetch
+
+    known = name in fetch.BACKBONES
+    needs = (name,) if known else bundle.read(bundle.find(name)).info.backbones()
+    missing = [need for need in needs if not fetch.available(need)]
     for need in missing:
-        from genrewise.backbone import fetch
-
         say(f"{need}: {fetch.get(need, source, say)}")
     if not missing:
         say(f"{name}: nothing to fetch")
@@ -93,9 +97,10 @@ def get(name: str, source: Path | None) -> None:
 @no_colour_option
 def show(name: str) -> None:
     """Show a model's card: data, protocol, figures, what it confuses."""
-    from genrewise.bundle import card, find
+    from genrewise import bundle
 
-    ready_stdout().write(card(find(name)).rstrip("\n") + "\n")
+    card = bundle.read(bundle.find(name)).card
+    ready_stdout().write((card or f"{name} has no card").rstrip("\n") + "\n")
 
 
 @models.command()
