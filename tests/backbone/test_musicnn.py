@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,51 @@ def test_without_onnx_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtra, match=r"genrewise\[backbone\]"):
         musicnn.build(weights)
+
+
+def test_two_threads_give_the_values_of_one(network: bytes, session: Any) -> None:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    other = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    patches = music(3, 2)
+    one = session.run(["tags"], {"patches": patches})[0]
+    np.testing.assert_allclose(other.run(["tags"], {"patches": patches})[0], one, atol=1e-6)
+
+
+def test_the_values_do_not_depend_on_the_optimiser(network: bytes, session: Any) -> None:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    patches = music(4, 2)
+    one = session.run(["tags"], {"patches": patches})[0]
+    np.testing.assert_allclose(plain.run(["tags"], {"patches": patches})[0], one, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 186, 96), (1, 187, 95), (187, 96)])
+def test_a_patch_of_another_shape_is_refused(session: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(Exception, match="INVALID_ARGUMENT"):
+        session.run(["tags"], {"patches": np.zeros(shape, dtype=np.float32)})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_hardly_grows_with_the_batch(network: bytes, tmp_path: Path) -> None:
+    """The front end's intermediate values (29 MB a patch) must not stand side by side."""
+    (tmp_path / "n.onnx").write_bytes(network)
+    code = f"""
+import numpy as np, onnxruntime, re
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession({str(tmp_path / "n.onnx")!r}, options)
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+sizes = []
+for n in (2, 34):
+    session.run(["tags"], {{"patches": np.zeros((n, 187, 96), np.float32)}})
+    sizes.append(peak())
+print((sizes[1] - sizes[0]) / 32)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 4.0
 
 
 # ------------------------------------------------------------------ the gate

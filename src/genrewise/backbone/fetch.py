@@ -21,6 +21,7 @@ from pathlib import Path
 
 from genrewise.cache import cache_dir
 from genrewise.errors import BundleError, UnknownName
+from genrewise.files import replace_file
 
 __all__ = ["BACKBONES", "Backbone", "available", "get", "path"]
 
@@ -223,27 +224,12 @@ def _convert(
     }
 
 
-def _write(target: Path, content: bytes) -> None:
-    """Replace a file at once: nobody ever sees half of it."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def _keep(target: Path, model: bytes, note: dict[str, object]) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, model)
+        replace_file(target, model)
         text = json.dumps(note, indent=1, ensure_ascii=False) + "\n"
-        _write(target.with_suffix(".json"), text.encode())
+        replace_file(target.with_suffix(".json"), text.encode())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BundleError(
