@@ -570,8 +570,13 @@ def test_track_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "layout", ["{genre}/{genre}.{n:05d}.au", "genres_original/{genre}/{genre}.{n:05d}.wav", "{genre}.{n:05d}.wav"]
-)  # fmt: skip
+    "layout",
+    [
+        "{genre}/{genre}.{n:05d}.au",
+        "genres_original/{genre}/{genre}.{n:05d}.wav",
+        "{genre}.{n:05d}.wav",
+    ],
+)
 def test_gtzan_in_its_layouts(tmp_path: Path, layout: str) -> None:
     for genre in ("blues", "rock", "hiphop"):
         for n in range(3):

@@ -321,6 +321,8 @@ def render(who: Artist, seconds: float, rng: np.random.Generator) -> F32:
     y = reverberate(y, who.room, style.room, rng)
     # First-order filter: duller above 0, sharper below.
     y[1:] += np.float32(who.tone) * y[:-1]
+    # Drive bends low notes to one side.
+    y -= y.mean()
     peak = float(np.abs(y).max(initial=0.0))
     return np.asarray(y * np.float32(rng.uniform(0.5, 0.9) / (peak or 1.0)), dtype=np.float32)
 
