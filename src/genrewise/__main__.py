@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 #: What an answer needs, loaded in a worker while this process reads its arguments.
-PRELOAD = ("genrewise.inference",)
+PRELOAD = ("genrewise.inference", "onnxruntime")
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.errors import RecipeError
+from genrewise.features.fft import rfft
 
 __all__ = [
     "Framer",
@@ -189,10 +190,7 @@ def _log(x: F32, kind: str) -> F32:
 
 def _power_block(frames: F32, frontend: FrontEnd) -> F32:
     """Spectra of a few frames at once; see :func:`power_frames`."""
-    from scipy.fft import rfft  # imported where used: it costs more than all of this file
-
-    windowed = frames * _window(frontend.n_fft, frontend.win_length)
-    spectrum = rfft(windowed, axis=1, overwrite_x=True)
+    spectrum = rfft(frames * _window(frontend.n_fft, frontend.win_length))
     out: F32 = spectrum.real * spectrum.real
     out += spectrum.imag * spectrum.imag
     if frontend.power == 2.0:
