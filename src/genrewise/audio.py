@@ -246,8 +246,10 @@ class Stream:
         self._failed = False
         yield from self._take()
         self._decoder.cut = snd.cut
-        # Bytes behind the sound that hold none are no damage.
-        self._excused = not faulty and (self._done - before) / self.sr < TOLERANCE
+        if not faulty and (self._done - before) / self.sr < TOLERANCE:
+            # Junk behind the frames of an mp3 is no damage, an unreadable Ogg stream is.
+            self._excused = snd.container == "mp3"
+            self._failed = not self._excused and self._decoder.damage > 0
 
     def _conclude(self) -> None:
         """Say what is missing."""

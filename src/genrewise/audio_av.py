@@ -22,6 +22,8 @@ F32 = NDArray[np.float32]
 
 #: Bad packets in a row after which the rest is given up.
 MAX_BAD = 2000
+#: Tries to read on in a container that gives no packet.
+MAX_STUCK = 50
 #: Seconds without sound between two frames that count as lost, not as rounding.
 GAP = 0.1
 #: Seconds decoded before the wanted start after a jump, so that the codec has settled.
@@ -144,14 +146,18 @@ class AvDecoder:
 
     def _packets(self) -> Iterator[Any]:
         """Packets of the track; the container is read on behind a fault."""
-        for _ in range(MAX_BAD):
+        stuck = 0
+        while stuck < MAX_STUCK:
             try:
-                yield from self._container.demux(self._stream)
+                for packet in self._container.demux(self._stream):
+                    stuck = 0
+                    yield packet
                 return
             except EOFError:
                 return
             except self._error:
-                self._bad_bytes += 1
+                self._bad_bytes += not stuck
+                stuck += 1
 
     def _skipped(self, packet: Any) -> None:
         """Keep account of the bytes that FFmpeg passed over before `packet`."""

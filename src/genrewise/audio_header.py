@@ -14,8 +14,10 @@ from genrewise.audio_open import Handle
 
 __all__ = ["bytes_left", "cut_ogg_page", "mp3_counts_frames", "stated_ratio"]
 
-#: Bytes that a whole file may hold behind its sound: padding, an ID3v1 tag.
-SLACK = 8192
+#: Bytes read for the first frame, which may follow some padding.
+_FIRST = 8192
+#: Bytes that a whole file may hold behind its sound: an ID3v1 tag and its extension.
+SLACK = 512
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 #: The longest page that Ogg allows, in bytes (RFC 3533).
 _PAGE = 65_307
@@ -39,7 +41,7 @@ def mp3_counts_frames(handle: Handle) -> bool:
         size = sum((b & 0x7F) << shift for b, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
         at += 10 + size + (10 if head[5] & 0x10 else 0)
     handle.seek(at)
-    start = handle.read(SLACK) or b""
+    start = handle.read(_FIRST) or b""
     sync = re.search(rb"\xff[\xe2-\xff]", start)
     first = start[sync.start() :][:200] if sync else b""
     xing = re.search(rb"(?:Xing|Info)...(.)", first, re.DOTALL)

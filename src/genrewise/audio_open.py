@@ -166,16 +166,20 @@ def open_source(source: Source) -> Handle:
         For an address without the extra ``[url]``.
     """
     name = display_name(source)
+    if source == "":
+        raise AudioError("an empty name", EXPECTED)
     if isinstance(source, bytes | bytearray | memoryview):
         handle = Handle(io.BytesIO(source), name)
     elif isinstance(source, str) and _ADDRESS.match(source) and not _local(source):
         handle = _seekable(_open_address(source, name), name, owned=True)
     elif isinstance(source, str | os.PathLike):
         handle = Handle(_open_path(_local(source) or source, name), name)
-    elif hasattr(source, "read"):
+    elif hasattr(source, "read") and not isinstance(source, io.TextIOBase):
         handle = _seekable(source, name, owned=False)
     else:
-        raise AudioError(f"{type(source).__name__} given", "a path, an address, bytes or a file")
+        raise AudioError(
+            f"{type(source).__name__} given", "a path, an address, bytes or a binary file"
+        )
     if handle.size <= 0 or handle.error:
         handle.close()
         raise AudioError(f"{name}: {handle.error or 'empty, 0 bytes'}", EXPECTED)

@@ -39,6 +39,8 @@ _CODECS = {
     "MPEG_LAYER_II": "mp2",
     "MPEG_LAYER_III": "mp3",
 }
+#: Samples decoded before the wanted start of an mp3: its frames lean on earlier ones.
+_SETTLE = 10 * 1152
 #: libsndfile's count of frames where the header does not say one is about 2 ** 63.
 _UNKNOWN = 1 << 62
 
@@ -136,9 +138,7 @@ class SndDecoder:
         """
         buffer = np.empty((size, self.channels), dtype=np.float32)
         try:
-            if start:
-                with _without_noise(self._noisy):
-                    self._file.seek(start)
+            self._jump(start)
             while True:
                 if self.channels == 1:  # what is given away must not be written over
                     buffer = np.empty((size, 1), dtype=np.float32)
@@ -149,7 +149,20 @@ class SndDecoder:
                 yield to_mono(block)
         except self._errors as error:
             raise Undecodable(str(error)) from None
-        self.leftover = self.container in ("mp3", "ogg", "flac") and bytes_left(self._handle)
+        # libsndfile knows no length of an Ogg file that several were joined to.
+        joined = self.container == "ogg" and self.stated is None
+        streamed = self.container in ("mp3", "ogg", "flac")
+        self.leftover = joined or (streamed and bytes_left(self._handle))
+
+    def _jump(self, start: int) -> None:
+        """Go to sample `start`."""
+        if not start:
+            return
+        lead = min(start, _SETTLE) if self.container == "mp3" else 0
+        with _without_noise(self._noisy):
+            self._file.seek(start - lead)
+            if lead:
+                self._file.read(out=np.empty((lead, self.channels), dtype=np.float32))
 
     def close(self) -> None:
         """Release the decoder; the handle stays open."""
