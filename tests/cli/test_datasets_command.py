@@ -1,0 +1,144 @@
+"""``genrewise datasets``: what it prints, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genrewise.cli import main
+from genrewise.training.datasets import read
+from genrewise.training.datasets.synthetic import generate
+from genrewise.training.splits import read_split
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three genres, four artists of two tracks each, 2 s."""
+    root = tmp_path_factory.mktemp("music")
+    return generate(root, 8, 2.0, genres=["techno", "waltz", "metal"], tracks_per_artist=2)
+
+
+def test_report(music: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["datasets", "report", str(music), "--jobs", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "clips     24 of 24 tracks in 12 groups" in shown
+    assert "0:48 in all; 2.0 s to 2.0 s" in shown
+    assert "pcm_s16 (24)" in shown
+
+
+def test_report_as_json_and_page(
+    music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "data.html"
+    arguments = ["datasets", "report", str(music), "--json", "--html", str(target), "--jobs", "1"]
+    assert main(arguments) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["clips"] == 24
+    assert [b["label"] for b in values["balance"]] == ["metal", "techno", "waltz"]
+    assert values["lengths"]["total"] == pytest.approx(48.0)
+    assert target.read_text().startswith("<!doctype html>")
+
+
+def test_report_of_names_only(music: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["datasets", "report", str(music), "--no-audio", "--labels", "waltz, techno"]) == 0
+    shown = capsys.readouterr().out
+    assert "clips     16 of 16 tracks" in shown
+    assert "pcm" not in shown
+
+
+def test_a_broken_file_makes_the_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = generate(tmp_path, 2, 1.0, genres=["techno", "waltz"])
+    (root / "techno" / "techno.00000.wav").write_bytes(b"no music")
+    assert main(["datasets", "report", str(root), "--jobs", "1"]) == 1
+    shown = capsys.readouterr().out
+    assert "unreadable: 1\n  techno/techno.00000.wav: " in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "no-such-folder"], "no-such-folder: no such folder, file or data set"),
+        (["report", "syntetic"], "Did you mean synthetic?"),
+        (["report", "{music}", "--labels", "polka"], "no label named 'polka'"),
+        (["report", "{music}", "--group-by", "artits"], "'artits'"),
+        (["split", "{music}", "-o", "x.csv", "--valid", "0.9"], "leave something to train on"),
+        (["synthetic", "-o", "x", "--genres", "teckno"], "Did you mean techno?"),
+        (["synthetic", "-o", "x", "--tracks", "0"], "at least 1 track"),
+        (["report"], "Missing argument"),
+        (["split", "{music}"], "Missing option"),
+        (["reprot"], "No such command"),
+    ],
+)
+def test_wrong_use(
+    music: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code = main(["datasets", *(a.format(music=music) for a in arguments)])
+    shown = capsys.readouterr()
+    assert code == 2
+    assert message in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+
+
+def test_split(music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "split.csv"
+    arguments = ["datasets", "split", str(music), "-o", str(target), "--seed", "3", "--jobs", "1"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr()
+    assert "by group, stratified" in shown.err
+    split = read_split(target, read(music))
+    assert sum(map(len, split.parts().values())) == 24
+    assert f"train  {len(split.train)}\n" in shown.out
+    assert split.seed == 3
+    # The file is a manifest as well.
+    text = target.read_text()
+    (music / "again.csv").write_text(text)
+    again = read(music / "again.csv")
+    (music / "again.csv").unlink()
+    assert {i.path: i.split for i in again.items if i.split == "test"} == {
+        read(music).items[i].path: "test" for i in split.test
+    }
+
+
+def test_split_keeps_copies_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = generate(tmp_path / "m", 8, 6.0, genres=["techno", "waltz"], tracks_per_artist=1)
+    # One song again, under another name of another artist.
+    copied = (root / "techno" / "techno.00000.wav").read_bytes()
+    (root / "techno" / "techno.00005.wav").write_bytes(copied)
+    target = tmp_path / "split.csv"
+    for seed in range(4):
+        arguments = ["datasets", "split", str(root), "-o", str(target), "--seed", str(seed)]
+        assert main([*arguments, "--jobs", "1"]) == 0
+        rows = dict(line.split(",")[::5] for line in target.read_text().splitlines()[2:])
+        assert rows["techno/techno.00000.wav"] == rows["techno/techno.00005.wav"]
+    capsys.readouterr()
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["datasets", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "synthetic" in shown
+    assert "bouncy, tekno, warzone, industrial, non-techno-drop" in shown
+    assert main(["datasets", "list", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["label sets"]["gtzan-10"][4] == "hiphop"
+    assert "synthetic" in values["data sets"]
+
+
+def test_synthetic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "made"
+    arguments = ["datasets", "synthetic", "-o", str(target), "--tracks", "1", "--seconds", "0.5"]
+    assert main([*arguments, "--genres", "techno,waltz", "--seed", "4"]) == 0
+    assert "written" in capsys.readouterr().err
+    assert read(target).labels == ("techno", "waltz")
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["datasets", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("list", "report", "split", "synthetic"):
+        assert name in shown
