@@ -231,6 +231,19 @@ def _seekable(inner: Any, name: str, owned: bool) -> Handle:
     except (AttributeError, OSError):
         pass
     copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115
+    try:
+        _spool(inner, copy, name)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        if owned:
+            inner.close()
+    return Handle(copy, name)
+
+
+def _spool(inner: Any, copy: Any, name: str) -> None:
+    """Copy a source to its end, or to where no music file reaches."""
     total = 0
     try:
         while data := inner.read(1 << 20):
@@ -243,10 +256,6 @@ def _seekable(inner: Any, name: str, owned: bool) -> Handle:
                 )
     except (OSError, TypeError) as error:
         raise AudioError(f"{name}: {_reason(error)}", "a binary file object") from None
-    finally:
-        if owned:
-            inner.close()
-    return Handle(copy, name)
 
 
 def _reason(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import csv
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -217,7 +218,8 @@ def _write(path: Path, y: F32, sr: int, form: str) -> None:
         soundfile.write(os.fsencode(part), y, sr, format=form.upper(), subtype="PCM_16")
         part.replace(path)
     except (OSError, soundfile.SoundFileError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(f"{path}: cannot be written ({reason})", "a writable folder") from None
 
