@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genrewise.audio import AudioInfo, Resampler, Stream, load, probe, resample
+from genrewise.audio import AudioInfo, Stream, load, probe, resample
 from genrewise.errors import AudioError
 
 F32 = NDArray[np.float32]
@@ -410,36 +409,6 @@ def test_a_limit_stops_what_decodes_to_much_more_than_its_size(tmp_path: Path) -
         load(path, max_seconds=600)
     assert load(path, max_seconds=3600).seconds == 3600
     assert load(path, duration=300, max_seconds=600).seconds == 300
-
-
-# ---------------------------------------------------------------- resampling
-
-
-@given(
-    rates=st.sampled_from([(44_100, 22_050), (48_000, 16_000), (8_000, 44_100), (22_050, 16_000)]),
-    cuts=st.lists(st.integers(0, 20_000), max_size=6),
-)
-@settings(max_examples=30, deadline=None)
-def test_a_stream_resamples_as_the_whole_does(rates: tuple[int, int], cuts: list[int]) -> None:
-    y = np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
-    resampler = Resampler(*rates)
-    parts = [resampler.push(part) for part in np.split(y, sorted(cuts))]
-    parts.append(resampler.push(np.zeros(0, dtype=np.float32), last=True))
-    expected = soxr.resample(y, *rates, quality="HQ")
-    np.testing.assert_allclose(np.concatenate(parts), expected, atol=1e-6)
-
-
-def test_equal_rates_pass_the_samples_on() -> None:
-    y = np.arange(5, dtype=np.float32)
-    assert Resampler(8_000, 8_000).push(y) is y
-    np.testing.assert_array_equal(resample(y, 8_000, 8_000), y)
-
-
-def test_resampling_keeps_a_tone(chirp: Any) -> None:
-    y = chirp(1.0, 48_000)[:, 0]
-    low = resample(y, 48_000, 16_000)
-    assert (len(low), low.dtype) == (16_000, np.float32)
-    np.testing.assert_allclose(low[200:-200], chirp(1.0, 16_000)[200:-200, 0], atol=2e-3)
 
 
 def test_load_resamples(files: dict[str, Path]) -> None:

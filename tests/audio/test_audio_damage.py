@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import struct
@@ -481,25 +480,3 @@ def test_descriptors_are_given_back(whole: Data, tmp_path: Path) -> None:
     before = len(list(folder.iterdir()))
     decode_all()
     assert len(list(folder.iterdir())) == before
-
-
-# ------------------------------------------------------- other people's files
-
-
-def test_odd_files_of_other_projects(shared_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = shared_data / "odd"
-    with (folder / "index.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    decoded = refused = 0
-    for row in rows:
-        known = float(row["seconds_decoded_max20"])
-        audio = audio_or_line(folder / row["file"], duration=20.0)
-        if isinstance(audio, str):
-            refused += 1
-            assert known == 0, f"{row['file']}: PyAV gave {known} s, we said {audio}"
-        else:
-            decoded += 1
-            assert audio.partial or audio.seconds >= min(known, 20) - 0.05, row["file"]
-    assert decoded + refused == len(rows) > 400
-    assert decoded >= 348
-    assert capfd.readouterr() == ("", "")
