@@ -21,7 +21,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_report(music: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["datasets", "report", str(music), "--jobs", "1"]) == 0
+    assert main(["datasets", "report", str(music), "--workers", "1"]) == 0
     shown = capsys.readouterr().out
     assert "clips     24 of 24 tracks in 12 groups" in shown
     assert "0:48 in all; 2.0 s to 2.0 s" in shown
@@ -32,7 +32,16 @@ def test_report_as_json_and_page(
     music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "data.html"
-    arguments = ["datasets", "report", str(music), "--json", "--html", str(target), "--jobs", "1"]
+    arguments = [
+        "datasets",
+        "report",
+        str(music),
+        "--json",
+        "--html",
+        str(target),
+        "--workers",
+        "1",
+    ]
     assert main(arguments) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["clips"] == 24
@@ -53,7 +62,7 @@ def test_a_broken_file_makes_the_exit_code_1(
 ) -> None:
     root = generate(tmp_path, 2, 1.0, genres=["techno", "waltz"])
     (root / "techno" / "techno.00000.wav").write_bytes(b"no music")
-    assert main(["datasets", "report", str(root), "--jobs", "1"]) == 1
+    assert main(["datasets", "report", str(root), "--workers", "1"]) == 1
     shown = capsys.readouterr().out
     assert "unreadable: 1\n  techno/techno.00000.wav: " in shown
 
@@ -86,7 +95,17 @@ def test_wrong_use(
 
 def test_split(music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "split.csv"
-    arguments = ["datasets", "split", str(music), "-o", str(target), "--seed", "3", "--jobs", "1"]
+    arguments = [
+        "datasets",
+        "split",
+        str(music),
+        "-o",
+        str(target),
+        "--seed",
+        "3",
+        "--workers",
+        "1",
+    ]
     assert main(arguments) == 0
     shown = capsys.readouterr()
     assert "by group, stratified" in shown.err
@@ -112,7 +131,7 @@ def test_split_keeps_copies_together(tmp_path: Path, capsys: pytest.CaptureFixtu
     target = tmp_path / "split.csv"
     for seed in range(4):
         arguments = ["datasets", "split", str(root), "-o", str(target), "--seed", str(seed)]
-        assert main([*arguments, "--jobs", "1"]) == 0
+        assert main([*arguments, "--workers", "1"]) == 0
         rows = dict(line.split(",")[::5] for line in target.read_text().splitlines()[2:])
         assert rows["techno/techno.00000.wav"] == rows["techno/techno.00005.wav"]
     capsys.readouterr()

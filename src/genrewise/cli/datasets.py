@@ -25,7 +25,13 @@ def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[st
 def _data_options(command: Any) -> Any:
     """Add the data set and what of it is meant."""
     for add in (
-        click.option("--jobs", default=0, show_default="one a CPU", metavar="N", help="Processes."),
+        click.option(
+            "--workers",
+            type=click.IntRange(0),
+            default=0,
+            metavar="N",
+            help="Processes; 0: one a CPU.",
+        ),
         click.option(
             "--audio/--no-audio", default=True, help="Decode the music, or look at names only."
         ),
@@ -46,14 +52,14 @@ def _data_options(command: Any) -> Any:
     return command
 
 
-def _scan(dataset: Dataset, audio: bool, jobs: int) -> tuple[Facts, ...]:
+def _scan(dataset: Dataset, audio: bool, workers: int) -> tuple[Facts, ...]:
     """Facts of the audio, with progress on a terminal."""
     if not audio:
         return ()
     from genrewise.training.datasets.scan import scan
 
     with Progress("files", len(dataset)) as progress:
-        return scan(dataset, workers=jobs, progress=progress.update)
+        return scan(dataset, workers=workers, progress=progress.update)
 
 
 @click.group()
@@ -93,7 +99,7 @@ def report(
     group_by: str,
     labels: list[str],
     audio: bool,
-    jobs: int,
+    workers: int,
     as_json: bool,
     page_file: Path | None,
 ) -> None:
@@ -107,7 +113,7 @@ def report(
     from genrewise.training.report.data import data_report, page, text
 
     dataset = data.read(source, labels=labels, group_by=group_by)
-    found = data_report(dataset, _scan(dataset, audio, jobs))
+    found = data_report(dataset, _scan(dataset, audio, workers))
     out = ready_stdout()
     out.write(json_text(found.to_json(), 1) + "\n" if as_json else text(found))
     if page_file:
@@ -129,7 +135,7 @@ def split(
     group_by: str,
     labels: list[str],
     audio: bool,
-    jobs: int,
+    workers: int,
     output: Path,
     seed: int,
     valid: float,
@@ -145,7 +151,7 @@ def split(
     from genrewise.training.splits import make_split, write_split
 
     dataset = data.read(source, labels=labels, group_by=group_by)
-    pairs = duplicates(dataset, _scan(dataset, audio, jobs))
+    pairs = duplicates(dataset, _scan(dataset, audio, workers))
     dataset = merge(dataset, pairs)
     made = make_split(dataset, seed=seed, valid=valid, test=test)
     digest = write_split(output, dataset, made)

@@ -208,7 +208,7 @@ def _from_column(dataset: Dataset, seed: int, valid: float) -> Split:
     if not test:
         test, held = held, []
         rule += ", whose valid part is the test"
-    if not held:
+    if not held and valid > 0:
         first, second = _divide(dataset, train, (1 - valid, valid), (seed, 1))
         train, held = list(first), list(second)
         rule += f"; validation is {valid:g} of train, by group"
@@ -233,7 +233,8 @@ def make_split(
     seed : int
         0 or more; the same data and seed give the same split everywhere.
     valid, test : float
-        Shares of the items, 0 to 1; together below 1.
+        Shares of the items, 0 to 1; together below 1.  Of a fixed split only the part
+        that it lacks is drawn; with `valid` 0 none is.
 
     Returns
     -------
@@ -253,7 +254,7 @@ def make_split(
             "shares from 0 that leave something to train on, and a seed from 0",
         )
     if any(item.split for item in dataset.items):
-        split = _from_column(dataset, seed, valid or 0.15)
+        split = _from_column(dataset, seed, valid)
     else:
         everything = range(len(dataset.items))
         parts = _divide(dataset, everything, (1 - valid - test, valid, test), (seed, 0))
@@ -271,7 +272,7 @@ def _refuse_empty(dataset: Dataset, split: Split, valid: float, test: float) -> 
         if share > 0 and not split.parts()[name]:
             raise DatasetError(
                 f"{dataset.name}: nothing left for {name} with {n} group{'s' * (n != 1)}",
-                "at least as many groups as parts",
+                "several groups of every genre",
                 "add music by other artists, or group by file with --group-by file",
             )
 

@@ -153,6 +153,8 @@ def read_manifest(path: Path, group_by: str = "", name: str = "") -> Dataset:
     if not names["group"]:
         chosen, more = by_rule(chosen, path.parent, group_by or "tags")
         warnings += more
+    elif alone := sum(not item.group for item in chosen):
+        warnings.append(f"{alone} rows name no {names['group']}: each of their tracks is its own")
     used = {c for n, c in names.items() if n != "start" or names["duration"]}
     unread = [c for c in table.header if c not in used]
     pictures = all(i.path.lower().endswith(PICTURE_SUFFIXES) for i in chosen)
