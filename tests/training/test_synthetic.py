@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from genrewise.audio import load
 from genrewise.errors import DatasetError, UnknownName
@@ -19,6 +21,8 @@ from genrewise.training.datasets import read
 from genrewise.training.datasets.synthesis import SR, Mixer, Voice, drum_kit, hertz, reverberate
 from genrewise.training.datasets.synthetic import STYLES, artist, generate, render
 from genrewise.training.splits import folds
+
+F32 = NDArray[np.float32]
 
 
 def digest(folder: Path) -> str:
@@ -223,3 +227,99 @@ def test_room_adds_a_tail() -> None:
     early, late = np.square(wet[100 : SR // 4]).sum(), np.square(wet[SR // 2 :]).sum()
     assert early > 10 * late > 0
     np.testing.assert_allclose(reverberate(y, 0.2, 0.0, np.random.default_rng(0)), y, atol=1e-6)
+
+
+# -- genres differ in rhythm, timbre and harmony
+
+
+def measured(style: str, seconds: float = 8.0) -> tuple[float, float, float]:
+    """Onsets a second, centre of the spectrum in Hz, share of the low band."""
+    values = []
+    for who in range(3):
+        rng = np.random.default_rng([9, who])
+        y = render(artist(STYLES[style], rng), seconds, rng)
+        S = log_mel(y, FrontEnd(n_mels=0, power=1.0, log="none"))
+        frequencies = np.arange(S.shape[1]) * SR / 2048
+        centre = float((S * frequencies).sum() / S.sum())
+        low = float(np.square(S[:, frequencies < 150]).sum() / np.square(S).sum())
+        rise = np.maximum(0, np.diff(log_mel(y, FrontEnd(n_mels=40)), axis=0)).mean(axis=1)
+        peaks = (rise[1:-1] > rise[:-2]) & (rise[1:-1] >= rise[2:]) & (rise[1:-1] > 2.0)
+        values.append((float(peaks.sum()) / seconds, centre, low))
+    onsets, centres, lows = zip(*values, strict=True)
+    return float(np.mean(onsets)), float(np.mean(centres)), float(np.mean(lows))
+
+
+def test_rhythm_and_timbre_are_of_their_kind() -> None:
+    found = {style: measured(style) for style in STYLES}
+    onsets = {style: values[0] for style, values in found.items()}
+    centres = {style: values[1] for style, values in found.items()}
+    lows = {style: values[2] for style, values in found.items()}
+    assert onsets["ambient"] < onsets["waltz"]
+    assert onsets["chorale"] < onsets["swing"]
+    assert centres["metal"] > centres["ambient"]
+    assert centres["metal"] > centres["chorale"]
+    # Sub-bass genres against those without any.
+    assert min(lows["hiphop"], lows["techno"]) > max(lows["waltz"], lows["chorale"])
+
+
+@pytest.mark.parametrize(
+    ("style", "lowest", "highest"),
+    [("techno", 126, 142), ("march", 108, 122)],
+)
+def test_tempo_is_in_the_range_of_the_genre(style: str, lowest: float, highest: float) -> None:
+    rng = np.random.default_rng(2)
+    y = render(artist(STYLES[style], rng), 20.0, rng)
+    frontend = FrontEnd(n_mels=40, hop_length=256)
+    rise = np.maximum(0, np.diff(log_mel(y, frontend), axis=0)).mean(axis=1)
+    rise = rise - rise.mean()
+    power = np.abs(np.fft.rfft(rise, 1 << 15)) ** 2
+    echo = np.fft.irfft(power)[: len(rise)]
+    lags = np.arange(1, len(echo)) / frontend.frame_rate
+    # The strongest echo among one beat of any tempo from half to double the range.
+    window = (lags >= 60 / highest * 0.97) & (lags <= 60 / lowest * 1.03)
+    around = (lags >= 60 / highest * 0.8) & (lags <= 60 / lowest * 1.2)
+    best = lags[window][np.argmax(echo[1:][window])]
+    assert echo[1:][window].max() >= 0.9 * echo[1:][around].max()
+    assert lowest * 0.97 <= 60 / best <= highest * 1.03
+
+
+def test_harmony_differs() -> None:
+    walks = {name: style.chords for name, style in STYLES.items()}
+    assert len(set(walks.values())) == len(STYLES)
+    assert len(set(walks["techno"])) == 1
+    assert len(set(walks["chorale"])) >= 5
+    # Sevenths for blues and swing, fifths for metal, plain triads for march and chorale.
+    sizes = {name: {len(i) for _, i in chords} for name, chords in walks.items()}
+    assert sizes["blues"] == sizes["swing"] == {4}
+    assert sizes["march"] == sizes["chorale"] == {3}
+    assert {i for _, i in walks["metal"]} == {(0, 7, 12)}
+
+
+@pytest.mark.parametrize("style", ["chorale", "waltz", "ambient"])
+def test_chords_sound_as_written(style: str) -> None:
+    """The strongest pitch classes of the first bar are those of its chord."""
+    plain = replace(STYLES[style], lead="", room=0.0, drums={}, levels=(0, 0.5, 0.5, 0))
+    who = replace(artist(plain, np.random.default_rng(0)), style=plain, tone=0.0)
+    rng = np.random.default_rng(5)
+    y = render(who, 1.0, rng)
+    again = np.random.default_rng(5)
+    again.normal(0, 0.2)
+    key, first = int(again.integers(12)), int(again.integers(len(plain.chords)))
+    root, intervals = plain.chords[first]
+    S = log_mel(y, FrontEnd(n_fft=8192, n_mels=0, log="none")).mean(axis=0)
+    frequencies = np.arange(1, len(S)) * SR / 8192
+    kept = (frequencies > 60) & (frequencies < 500)
+    pitch = np.round(69 + 12 * np.log2(frequencies[kept] / 440)).astype(int) % 12
+    profile = np.bincount(pitch, S[1:][kept], 12)
+    # MIDI 0 is a C; the chords lie a fixed distance from it.
+    wanted = {(plain.octave + (key + root) % 12 - 6 + i) % 12 for i in intervals}
+    wanted |= {(plain.octave - 21 + (key + root) % 12) % 12}
+    strongest = set(np.argsort(-profile)[:2].tolist())
+    assert strongest <= wanted
+
+
+def test_songs_of_one_artist_differ() -> None:
+    who = artist(STYLES["disco"], np.random.default_rng(0))
+    first = render(who, 3.0, np.random.default_rng(1))
+    second = render(who, 3.0, np.random.default_rng(2))
+    assert abs(float(np.corrcoef(first, second)[0, 1])) < 0.3

@@ -372,26 +372,33 @@ def generate(
             f"synthetic music with {tracks_per_genre} tracks of {seconds:g} s, seed {seed}",
             "at least 1 track a genre and an artist, 0.1 s and a seed from 0",
         )
+    for name in genres:
+        if name not in STYLES:
+            raise UnknownName("synthetic genre", name, STYLES)
     root = Path(folder)
     rows = []
     for name in genres or STYLES:
-        if name not in STYLES:
-            raise UnknownName("synthetic genre", name, STYLES)
-        number = list(STYLES).index(name)
         (root / name).mkdir(parents=True, exist_ok=True)
         for track in range(tracks_per_genre):
             which = track // tracks_per_artist
-            who = artist(STYLES[name], np.random.default_rng([seed, number, which]))
-            y = render(who, seconds, np.random.default_rng([seed, number, which, track]))
+            y, who = _track(name, track, which=which, seconds=seconds, seed=seed)
             path = f"{name}/{name}.{track:05d}.wav"
             soundfile.write(root / path, y, SR, subtype="PCM_16")
-            rows.append((path, name, f"{name} artist {which + 1}", path.removesuffix(".wav")))
+            rows.append((path, name, who, path.removesuffix(".wav")))
     # Written last: a folder with a manifest is complete.
     with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, lineterminator="\n").writerows(
             [("path", "label", "group", "track"), *rows]
         )
     return root
+
+
+def _track(name: str, track: int, *, which: int, seconds: float, seed: int) -> tuple[F32, str]:
+    """Samples of a track and its artist's name; every track has a generator of its own."""
+    number = list(STYLES).index(name)
+    who = artist(STYLES[name], np.random.default_rng([seed, number, which]))
+    y = render(who, seconds, np.random.default_rng([seed, number, which, track]))
+    return y, f"{name} artist {which + 1}"
 
 
 #: Settings of the data set named ``synthetic`` and their defaults.
