@@ -262,6 +262,12 @@ def test_a_worker_that_takes_too_much_memory_costs_one_item(jobs: ModuleType) ->
     assert found[1].elapsed < 4.5
 
 
+@pytest.mark.skipif(not engine.CAN_LIMIT_MEMORY, reason="needs /proc")
+def test_a_memory_limit_that_leaves_no_room_is_refused(jobs: ModuleType) -> None:
+    with pytest.raises(GenrewiseError, match=r"limit of 1 MB; expected more than the \d+ MB of an"):
+        list(run(jobs.setup, [("square", 1)], memory_limit=2**20))
+
+
 def test_a_memory_limit_is_refused_where_it_cannot_be_held(
     jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -353,6 +353,11 @@ class _Pool:
     def _hear(self, worker: _Worker, message: tuple[Any, ...]) -> None:
         if message[0] == "ready":
             self.deaths = 0
+            if self.memory_limit and (held := worker.held()) > self.memory_limit:
+                given = f"a memory limit of {self.memory_limit / 2**20:.0f} MB"
+                raise GenrewiseError(
+                    given, f"more than the {held / 2**20:.0f} MB of an idle worker"
+                )
             worker.settle_in()
             return
         if message[0] == "setup":
@@ -391,7 +396,7 @@ class _Pool:
         if not worker.ready:
             self.deaths += 1
             if self.deaths >= SETUP_DEATHS:
-                cause = error if kind == "timeout" else _cause(worker.process.exitcode)
+                cause = _cause(worker.process.exitcode) if kind == "crashed" else error
                 raise GenrewiseError(f"a worker ended while it was loading ({cause})")
 
     def close(self) -> None:
