@@ -1,0 +1,129 @@
+"""The card of a model: what a person should know before trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genrewise.training.recipe import Recipe
+
+__all__ = ["card_text", "headline"]
+
+_LEVELS = ("window", "clip", "track")
+
+
+def headline(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that a model file carries: protocol, part, and each level's."""
+    part = "test" if report["test"] else "validation"
+    shown = "accuracy interval macro_f1 weighted_f1 n answered right_when_answered ece"
+    keys = shown.split()
+    found: dict[str, Any] = {"protocol": report["protocol"], "part": part}
+    for level in _LEVELS:
+        found[level] = {key: report[part][level][key] for key in keys}
+    found["out_of_fold"] = {
+        key: report["validation"]["track"][key] for key in ("accuracy", "interval", "n", "ece")
+    }
+    return found
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _level_table(scores: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "| level | n | accuracy (95 % interval) | macro F1 | weighted F1 | ECE | answered"
+        " | right when answered |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for level in _LEVELS:
+        s = scores[level]
+        lo, hi = s["interval"]
+        lines.append(
+            f"| {level} | {s['n']} | {s['accuracy']:.3f} ({lo:.3f}–{hi:.3f}) | {s['macro_f1']:.3f}"
+            f" | {s['weighted_f1']:.3f} | {s['ece']:.3f} | {_percent(s['answered'])}"
+            f" | {_percent(s['right_when_answered'])} |"
+        )
+    return lines
+
+
+def _genre_table(scores: Mapping[str, Any]) -> list[str]:
+    lines = ["| genre | n | precision | recall | F1 |", "|---|---|---|---|---|"]
+    for label, row in scores["per_label"].items():
+        lines.append(
+            f"| {label} | {row['n']} | {row['precision']:.2f} | {row['recall']:.2f}"
+            f" | {row['f1']:.2f} |"
+        )
+    if scores["absent"]:
+        lines += ["", f"Absent here, and in no average: {', '.join(scores['absent'])}."]
+    return lines
+
+
+def _confused(scores: Mapping[str, Any], labels: list[str], most: int = 6) -> list[str]:
+    matrix = scores["confusion"]
+    pairs = [
+        (matrix[t][a], labels[t], labels[a])
+        for t in range(len(labels))
+        for a in range(len(labels))
+        if t != a and matrix[t][a]
+    ]
+    pairs.sort(reverse=True)
+    return [f"* {truth} taken for {answer}: {n}" for n, truth, answer in pairs[:most]]
+
+
+def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
+    """Markdown of a card.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    report : mapping
+        As of :func:`genrewise.training.job.run_recipe`.
+    """
+    data, split, unknown = report["data"], report["split"], report["unknown"]
+    part = "test" if report["test"] else "validation"
+    lines = [f"# {report['name']}", "", report["title"], ""]
+    if recipe.notes:
+        lines += [recipe.notes.strip(), ""]
+    lines += [
+        f"Genres: {', '.join(data['labels'])}.",
+        f"Licence: {recipe.licence or 'yours'}.",
+        "",
+        "## Data and protocol",
+        "",
+        f"{data['clips']} clips of {data['tracks']} tracks in {data['groups']} groups"
+        f" ({data['name']}); split: {split['rule']}; checksum {split['checksum'][:16]}.",
+        f"Chosen, calibrated and given its unknown rule by cross-validation over groups inside"
+        f" {split['pool']} clips; the other {split['test']} were opened once, for the table below."
+        if split["test"]
+        else "There was no test part: the figures are out of fold, and somewhat kind.",
+    ]
+    if recipe.fit.refit == "all" and split["test"]:
+        lines.append(
+            "What ships was then fitted again, with the same settings, on all of them: the"
+            " figures are those of the model before that."
+        )
+    lines += ["", f"## Figures on {part}", "", *_level_table(report[part])]
+    if part == "test":
+        lines += ["", "Out of fold, on which it was chosen:", ""]
+        lines += _level_table(report["validation"])
+    lines += ["", f"## By genre, {part}, by track", "", *_genre_table(report[part]["track"])]
+    confused = _confused(report[part]["track"], data["labels"])
+    lines += ["", "## What it confuses", "", *(confused or ["* nothing in this part"])]
+    lines += [
+        "",
+        "## Calibration and unknown",
+        "",
+        f"Temperature {report['calibration']['temperature']:.3f}, fitted out of fold. Unknown"
+        f" below a confidence of {unknown['min_confidence']:.3f} or farther than"
+        f" {unknown['max_distance']:.2f} deviations from every genre's centre: out of fold"
+        f" {unknown['answered']:.0%} are answered and {unknown['right_when_answered']:.0%} of"
+        f" these are right.",
+    ]
+    if not unknown["reached"]:
+        lines.append(
+            f"The aim of {1 - unknown['target_risk']:.0%} right was not reached without refusing"
+            " too many."
+        )
+    lines += ["", "## Made of", "", f"Members: {', '.join(report['chosen'])}.", ""]
+    return "\n".join(lines)
