@@ -1,0 +1,427 @@
+"""How good a model is, and how sure it may be.
+
+All functions are pure and take arrays; nothing here knows about files or models.
+Accuracy is by the most probable label.  What was answered with "unknown" is reported
+beside it, never subtracted from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrewise.errors import DatasetError
+
+__all__ = [
+    "UnknownRule",
+    "bootstrap_interval",
+    "choose_unknown",
+    "confusion_matrix",
+    "ece",
+    "fit_temperature",
+    "level_scores",
+    "mcnemar",
+    "per_label",
+    "reliability",
+    "risk_coverage",
+]
+
+F64 = NDArray[np.float64]
+
+#: Logarithms of probabilities are cut here, so that one sure mistake costs 27.6 nats, not inf.
+LEAST_LOG = float(np.log(1e-12))
+
+
+def confusion_matrix(truth: ArrayLike, answer: ArrayLike, n_labels: int) -> NDArray[np.int64]:
+    """Counts of (truth, answer) pairs.
+
+    Parameters
+    ----------
+    truth, answer : array_like of int, shape (n,)
+        Indices of labels.
+    n_labels : int
+
+    Returns
+    -------
+    ndarray, shape (n_labels, n_labels), int64
+        Rows are the truth, columns the answers.
+    """
+    pairs = np.asarray(truth, dtype=np.int64) * n_labels + np.asarray(answer, dtype=np.int64)
+    return np.bincount(pairs, minlength=n_labels * n_labels).reshape(n_labels, n_labels)
+
+
+def per_label(confusion: NDArray[np.int64]) -> tuple[F64, F64, F64]:
+    """Precision, recall and F1 of every label; 0 where a quotient has no denominator.
+
+    Parameters
+    ----------
+    confusion : ndarray, shape (C, C)
+        As :func:`confusion_matrix`.
+
+    Returns
+    -------
+    precision, recall, f1 : ndarray, shape (C,), float64, 0..1
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    answered, true = confusion.sum(axis=0), confusion.sum(axis=1)
+    return (
+        hits / np.maximum(answered, 1),
+        hits / np.maximum(true, 1),
+        2.0 * hits / np.maximum(answered + true, 1),
+    )
+
+
+def bootstrap_interval(
+    right: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of an accuracy, with whole groups resampled (Field & Welsh 2007).
+
+    Items of one artist are not independent: resampling items would give an interval
+    that is too narrow.
+
+    Parameters
+    ----------
+    right : array_like of bool, shape (n,)
+    groups : array_like, shape (n,), optional
+        Without it every item is its own group.
+    n_bootstrap : int
+        Resamples.
+    level : float
+        Share of resamples inside the interval.
+
+    Returns
+    -------
+    lo, hi : float, 0..1
+        The accuracy itself twice where there is only one group.
+    """
+    hits = np.asarray(right, dtype=np.float64)
+    ids = np.arange(len(hits)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_groups = int(ids.max()) + 1
+    totals = np.stack([np.bincount(ids, hits, n_groups), np.bincount(ids, minlength=n_groups)], 1)
+    rng = np.random.default_rng(seed)
+    draws = np.empty(n_bootstrap)
+    even = np.full(n_groups, 1.0 / n_groups)
+    step = max(1, 4_000_000 // n_groups)  # rows of counts held at once
+    for i in range(0, n_bootstrap, step):
+        counts = rng.multinomial(n_groups, even, size=min(step, n_bootstrap - i))
+        sums = counts @ totals
+        draws[i : i + step] = sums[:, 0] / sums[:, 1]
+    tail = (1.0 - level) / 2.0
+    lo, hi = np.quantile(draws, [tail, 1.0 - tail])
+    return float(lo), float(hi)
+
+
+def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> list[dict[str, float]]:
+    """Confidence against accuracy in bins of equal mass, for a calibration plot.
+
+    Parameters
+    ----------
+    confidence : array_like, shape (n,), 0..1
+    right : array_like of bool, shape (n,)
+    bins : int
+        Fewer where there are fewer items.
+
+    Returns
+    -------
+    list of dict
+        ``confidence`` and ``accuracy`` (means of the bin) and ``n``, by rising confidence.
+    """
+    conf, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    order = np.argsort(conf, kind="stable")
+    parts = [p for p in np.array_split(order, bins) if len(p)]
+    return [
+        {"confidence": float(conf[p].mean()), "accuracy": float(hit[p].mean()), "n": len(p)}
+        for p in parts
+    ]
+
+
+def ece(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal mass (Nixon et al. 2019), 0..1."""
+    rows = reliability(confidence, right, bins)
+    total = sum(r["n"] for r in rows)
+    return float(sum(r["n"] * abs(r["confidence"] - r["accuracy"]) for r in rows) / total)
+
+
+def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[F64, F64, F64]:
+    """Share of wrong answers when only the surest are given (El-Yaniv & Wiener 2010).
+
+    Items of equal confidence are answered together.
+
+    Returns
+    -------
+    coverage, risk, threshold : ndarray, shape (k,), float64
+        By rising coverage; `threshold` is the least confidence that is answered.
+    """
+    conf, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=bool)
+    order = np.argsort(-conf, kind="stable")
+    conf, wrong = conf[order], np.cumsum(~hit[order])
+    count = np.flatnonzero(np.append(conf[1:] != conf[:-1], len(conf) > 0)) + 1
+    return count / max(len(conf), 1), wrong[count - 1] / np.maximum(count, 1), conf[count - 1]
+
+
+def mcnemar(a_right: ArrayLike, b_right: ArrayLike) -> dict[str, float]:
+    """Exact test of two systems on the same items (McNemar 1947).
+
+    Parameters
+    ----------
+    a_right, b_right : array_like of bool, shape (n,)
+
+    Returns
+    -------
+    dict
+        ``only_a`` and ``only_b``: items that one of them alone has right; ``p``: the
+        two-sided probability of a difference at least this large if neither is better.
+    """
+    from scipy.stats import binom
+
+    a, b = np.asarray(a_right, dtype=bool), np.asarray(b_right, dtype=bool)
+    if a.shape != b.shape:
+        raise DatasetError(
+            f"{a.size} answers of one system and {b.size} of the other", "the same items for both"
+        )
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    p = min(1.0, 2.0 * float(binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)))
+    return {"only_a": only_a, "only_b": only_b, "p": p}
+
+
+def _check(truth: NDArray[np.int64], probabilities: F64, labels: Sequence[str]) -> None:
+    if len(truth) == 0:
+        raise DatasetError("no items to score", "one or more", "check the split and the labels")
+    if probabilities.shape != (len(truth), len(labels)):
+        raise DatasetError(
+            f"probabilities of shape {probabilities.shape}",
+            f"({len(truth)}, {len(labels)}): items by labels",
+        )
+    if not np.isfinite(probabilities).all():
+        raise DatasetError("probabilities that are not finite", "numbers from 0 to 1")
+    if truth.min() < 0 or truth.max() >= len(labels):
+        raise DatasetError(f"label index {truth.max()}", f"0 to {len(labels) - 1}")
+
+
+def level_scores(
+    truth: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    groups: ArrayLike | None = None,
+    *,
+    answered: ArrayLike | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All figures of one level: windows, clips or tracks.
+
+    Parameters
+    ----------
+    truth : array_like of int, shape (n,)
+        Index of the true label.
+    probabilities : array_like, shape (n, C)
+    labels : sequence of str, length C
+    groups : array_like, shape (n,), optional
+        What the interval resamples: artists, not items.
+    answered : array_like of bool, shape (n,), optional
+        False where the program says "unknown"; all true by default.
+    n_bootstrap, seed : int
+        Of the interval.
+
+    Returns
+    -------
+    dict
+        ``accuracy``; ``interval`` [lo, hi]; ``macro_f1`` and ``weighted_f1`` over the
+        labels present; ``absent``: the labels that no item has; ``n``; ``groups``: how
+        many; ``answered``: share; ``right_when_answered``: share, None where nothing is
+        answered; ``ece``; ``nll``: mean negative log-likelihood in nats; ``per_label``
+        {label: precision, recall, f1, n} of the labels present; ``confusion``: rows
+        truth, columns answers, in the order of `labels`.
+
+    Raises
+    ------
+    DatasetError
+        Where there is nothing to score or the shapes do not fit.
+    """
+    true = np.asarray(truth, dtype=np.int64)
+    p = np.asarray(probabilities, dtype=np.float64)
+    _check(true, p, labels)
+    answer = p.argmax(axis=1)
+    right = answer == true
+    given = np.ones(len(true), bool) if answered is None else np.asarray(answered, dtype=bool)
+    confusion = confusion_matrix(true, answer, len(labels))
+    precision, recall, f1 = per_label(confusion)
+    n = confusion.sum(axis=1)
+    here = n > 0
+    ids = np.arange(len(true)) if groups is None else np.asarray(groups)
+    lo, hi = bootstrap_interval(right, ids, n_bootstrap=n_bootstrap, seed=seed)
+    return {
+        "accuracy": float(right.mean()),
+        "interval": [lo, hi],
+        "macro_f1": float(f1[here].mean()),
+        "weighted_f1": float(f1 @ n / n.sum()),
+        "absent": [label for label, there in zip(labels, here, strict=True) if not there],
+        "n": len(true),
+        "groups": len(np.unique(ids)),
+        "answered": float(given.mean()),
+        "right_when_answered": float(right[given].mean()) if given.any() else None,
+        "ece": ece(p.max(axis=1), right),
+        "nll": float(-_logs(p)[np.arange(len(true)), true].mean()),
+        "per_label": {
+            labels[c]: {
+                "precision": float(precision[c]),
+                "recall": float(recall[c]),
+                "f1": float(f1[c]),
+                "n": int(n[c]),
+            }
+            for c in np.flatnonzero(here).tolist()
+        },
+        "confusion": confusion.tolist(),
+    }
+
+
+def _logs(p: F64) -> F64:
+    return np.log(np.maximum(p, np.exp(LEAST_LOG)))
+
+
+def _log_softmax(scores: F64) -> F64:
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def fit_temperature(logp: ArrayLike, truth: ArrayLike, groups: ArrayLike | None = None) -> float:
+    """Temperature that makes held-out answers likeliest (Guo et al. 2017).
+
+    Calibrated probabilities are ``softmax(logp / temperature)``; the order of the
+    labels does not change.
+
+    Parameters
+    ----------
+    logp : array_like, shape (n, C)
+        Logarithms of probabilities, or any scores; below -27.6 under the row's
+        largest they are cut.
+    truth : array_like of int, shape (n,)
+    groups : array_like, shape (n,), optional
+        Each group counts once, whatever its number of rows.
+
+    Returns
+    -------
+    float
+        In 0.001..1000; above 1 where the model was too sure.
+    """
+    from scipy.optimize import minimize_scalar
+
+    scores, true = np.asarray(logp, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    scores = np.maximum(scores - scores.max(axis=1, keepdims=True), LEAST_LOG)
+    rows = np.arange(len(true))
+    if groups is None:
+        weight = np.full(len(true), 1.0 / len(true))
+    else:
+        _, ids, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        weight = 1.0 / (sizes[ids] * len(sizes))
+
+    def loss(log_temperature: float) -> float:
+        logs = _log_softmax(scores / np.exp(log_temperature))
+        return float(-(weight @ logs[rows, true]))
+
+    edge = np.log(1000.0)
+    found = minimize_scalar(loss, bounds=(-edge, edge), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """When to say "unknown": below a confidence, or too far from the training music.
+
+    Parameters
+    ----------
+    confidence : float
+        Least confidence that is answered.
+    distance : float
+        Greatest distance that is answered.
+    answered, right_when_answered : float
+        Measured on the data that chose the thresholds.
+    reached : bool
+        The wanted risk was reached.
+    table : tuple of dict
+        The trade-off: ``confidence``, ``answered``, ``right_when_answered`` for
+        thresholds of growing strictness.
+    """
+
+    confidence: float
+    distance: float
+    answered: float
+    right_when_answered: float
+    reached: bool
+    table: tuple[dict[str, float], ...]
+
+
+def choose_unknown(
+    confidence: ArrayLike,
+    distance: ArrayLike,
+    right: ArrayLike,
+    target_risk: float = 0.1,
+    *,
+    far: float = 0.01,
+    least_answered: float = 0.5,
+) -> UnknownRule:
+    """Thresholds for "unknown", chosen on validation.
+
+    First the distance: the share `far` of the validation items, the farthest, is
+    refused, since nothing there says how the model does on music like that.  Then the
+    confidence: the least that keeps the share of wrong answers at `target_risk`.
+
+    Parameters
+    ----------
+    confidence : array_like, shape (n,), 0..1
+        Calibrated, of the most probable label.
+    distance : array_like, shape (n,)
+        From the training music, in any unit.
+    right : array_like of bool, shape (n,)
+    target_risk : float
+        Wanted share of wrong answers among those given.
+    far : float
+        Share refused by distance.
+    least_answered : float
+        Never answer less than this share; where the risk cannot be reached with it,
+        the threshold with the least risk above it is taken and `reached` is false.
+
+    Returns
+    -------
+    UnknownRule
+    """
+    conf, far_off = np.asarray(confidence, dtype=np.float64), np.asarray(distance, dtype=np.float64)
+    hit = np.asarray(right, dtype=bool)
+    if len(conf) == 0:
+        raise DatasetError("no items to choose thresholds on", "a validation side")
+    limit = float(np.quantile(far_off, 1.0 - far, method="higher"))
+    near = far_off <= limit
+    coverage, risk, threshold = risk_coverage(conf[near], hit[near])
+    coverage = coverage * near.mean()
+    enough = np.flatnonzero(coverage >= min(least_answered, coverage[-1]))
+    good = enough[risk[enough] <= target_risk]
+    # Of equal risks the last answers most.
+    best = good[-1] if len(good) else enough[::-1][risk[enough][::-1].argmin()]
+    # The lower edge, halfway to the next item, so that rounding does not turn an answer.
+    below = threshold[best + 1] if best + 1 < len(threshold) else 0.0
+    shares = np.append(np.linspace(1.0, 0.1, 10), coverage[best])
+    picks = sorted({int(np.searchsorted(coverage, min(s, coverage[-1]))) for s in shares})[::-1]
+    return UnknownRule(
+        confidence=float((threshold[best] + below) / 2.0) if best + 1 < len(threshold) else 0.0,
+        distance=limit,
+        answered=float(coverage[best]),
+        right_when_answered=float(1.0 - risk[best]),
+        reached=bool(len(good)),
+        table=tuple(
+            {
+                "confidence": float(threshold[i]),
+                "answered": float(coverage[i]),
+                "right_when_answered": float(1.0 - risk[i]),
+            }
+            for i in picks
+        ),
+    )
