@@ -119,7 +119,14 @@ def _complain(text: str, code: int) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @no_colour_option
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the version.",
+)
 def group() -> None:
     """Which genre a piece of music is, and how sure one can be."""
 

@@ -111,7 +111,8 @@ def _count(record: dict[str, Any], exit_code: int, counts: _Counts) -> None:
         counts.missing_extra |= exit_code == 3
         say(f"{record['path']}: {record['error']}", fg="red")
     elif status == "partial":
-        say(f"{record['path']}: partial, {record['lost']:.1f} s could not be decoded", fg="yellow")
+        lost = f"{record['lost']:.1f}" if record["lost"] >= 1 else f"{record['lost']:.2g}"
+        say(f"{record['path']}: partial, {lost} s could not be decoded", fg="yellow")
 
 
 def _sources(
@@ -133,6 +134,14 @@ def _total(paths: tuple[str, ...], hidden: bool) -> int | None:
     if hidden or not sys.stderr.isatty() or "-" in paths:
         return None
     return sum(1 for _ in expand(paths, Tally()))
+
+
+def _threads(paths: tuple[str, ...], files_from: BinaryIO | None) -> int:
+    """Threads of the model: several where a single file has the CPUs to itself."""
+    if len(paths) != 1 or files_from is not None:
+        return 1
+    single = is_url(paths[0]) or Path(paths[0]).is_file()
+    return min(4, engine.usable_cpus()) if single else 1
 
 
 def _show(
@@ -228,7 +237,7 @@ def classify(
     out, counts = ready_stdout(), _Counts()
     hidden = out.isatty()  # the rows themselves show how far it is
     outcomes = engine.run(
-        ClassifyJob(str(found), **job),
+        ClassifyJob(str(found), threads=_threads(paths, files_from), **job),
         expand(_sources(paths, files_from, null), counts.tally),
         workers=workers,
         time_limit=default_limit if time_limit is None else (time_limit or None),
