@@ -54,6 +54,10 @@ class Input(ABC):
     def feed(self) -> Feed:
         """Start a track."""
 
+    def stem(self) -> str:
+        """Name of what the rows depend on: inputs with the same one share their rows."""
+        return self.kind + self.frontend.fingerprint()
+
     @abstractmethod
     def window(self, rows: F32) -> F32:
         """Array of one window from its rows (at least one)."""
@@ -164,7 +168,7 @@ class _BackboneFeed(Feed):
         if last and not self._any and 0 < len(self._rest) < spec.patch:
             self._rest = _fill(self._rest, spec.patch)
         if len(self._rest) < spec.patch:
-            return np.zeros((0, spec.size), dtype=np.float32)
+            return np.zeros((0, sum(spec.SIZES.values())), dtype=np.float32)
         starts = range(0, len(self._rest) - spec.patch + 1, spec.hop)
         patches = np.stack([self._rest[i : i + spec.patch] for i in starts])
         self._rest = self._rest[starts[-1] + spec.hop :]
@@ -213,20 +217,28 @@ class BackboneInput(Input):
         for layer in layers:
             if layer not in self.SIZES:
                 raise UnknownName("layer", layer, self.SIZES)
-        self.size = sum(self.SIZES[layer] for layer in layers)
+        ends = np.cumsum(list(self.SIZES.values()))
+        spans = dict(
+            zip(self.SIZES, zip(ends - list(self.SIZES.values()), ends, strict=True), strict=True)
+        )
+        self._columns = np.concatenate([np.arange(*spans[layer]) for layer in layers])
         self._threads = threads
         self._session: Any = None
 
     def feed(self) -> Feed:
         return _BackboneFeed(self)
 
+    def stem(self) -> str:
+        """All layers come out of one run of the network, so they share it."""
+        return f"{self.kind} {self.backbone} {self.hop}"
+
     def run(self, patches: F32) -> F32:
-        """Embeddings of patches, shape (n, 187, 96) → (n, size)."""
+        """All layers of patches side by side, shape (n, 187, 96) → (n, 1756)."""
         if self._session is None:
             self._session = open_session(backbone_path(self.backbone), self._threads)
         blocks = [
             np.concatenate(
-                self._session.run(list(self.layers), {"patches": patches[i : i + self._BATCH]}),
+                self._session.run(list(self.SIZES), {"patches": patches[i : i + self._BATCH]}),
                 axis=1,
             )
             for i in range(0, len(patches), self._BATCH)
@@ -234,6 +246,7 @@ class BackboneInput(Input):
         return np.concatenate(blocks)
 
     def window(self, rows: F32) -> F32:
+        rows = rows[:, self._columns]
         parts = {"mean": rows.mean(axis=0), "std": rows.std(axis=0)}
         return np.concatenate([parts[name] for name in self.summary]).astype(np.float32)
 
@@ -333,13 +346,21 @@ class Extracted:
 
 @dataclass
 class _Lane:
-    """One input's rows of a track so far; rows that no window needs any more are let go."""
+    """Rows of a track so far, for all inputs that share them.
 
-    input: Input
+    Rows that no window needs any more are let go.
+    """
+
+    inputs: dict[str, Input]
     feed: Feed
     rows: list[F32] = field(default_factory=list)
     base: int = 0  # number of the first kept row
-    arrays: list[F32] = field(default_factory=list)
+    arrays: dict[str, list[F32]] = field(default_factory=dict)
+
+    @property
+    def input(self) -> Input:
+        """Any of them: rate and front end are the same."""
+        return next(iter(self.inputs.values()))
 
     def add(self, y: F32, last: bool) -> None:
         new = self.feed.push(y, last)
@@ -357,7 +378,8 @@ class _Lane:
         rows = self.joined()
         part = frame_slice(span, self.input.rate, self.input.offset, self.base + len(rows))
         kept = rows[max(0, part.start - self.base) : part.stop - self.base]
-        self.arrays.append(self.input.window(kept))
+        for name, item in self.inputs.items():
+            self.arrays.setdefault(name, []).append(item.window(kept))
 
     def forget(self, before: float) -> None:
         """Drop rows that end before a second, but never the last one."""
@@ -396,7 +418,10 @@ def _windows_of(
     blocks: Iterable[F32], sr: int, inputs: Mapping[str, Input], rule: WindowRule
 ) -> tuple[tuple[Span, ...], dict[str, F32], NDArray[np.float64], float]:
     """Run one pass; the heart of :func:`extract`."""
-    lanes = {name: _Lane(item, item.feed()) for name, item in inputs.items()}
+    lanes: dict[str, _Lane] = {}
+    for name, item in inputs.items():
+        lane = lanes.setdefault(item.stem(), _Lane({}, item.feed()))
+        lane.inputs[name] = item
     rates = {item.frontend.sr for item in inputs.values()}
     resamplers = {rate: Resampler(sr, rate) for rate in rates}
     level = _Levels(sr)
@@ -428,7 +453,9 @@ def _windows_of(
     seconds = n_samples / sr
     if seconds >= SHORTEST:
         emit(spans(seconds, rule)[len(done) :])
-    arrays = {name: np.stack(lane.arrays) for name, lane in lanes.items() if lane.arrays}
+    arrays = {
+        name: np.stack(found) for lane in lanes.values() for name, found in lane.arrays.items()
+    }
     return tuple(done), arrays, levels_db(level.all(), level.rate, tuple(done)), seconds
 
 

@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
     "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
     "cut": ("genrewise.cli.cut:cut", "", "Cut tracks into clips of one length."),
+    "train": ("genrewise.cli.train:train", "train", "Learn your own genres from folders of music."),
+    "evaluate": ("genrewise.cli.evaluate:evaluate", "train", "Score a model on labelled music."),
+    "run": ("genrewise.cli.run:run", "train", "Run a recipe, from its data to its report."),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 

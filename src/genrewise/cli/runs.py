@@ -1,0 +1,96 @@
+"""What ``train`` and ``run`` share: progress, and the figures at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
+
+if TYPE_CHECKING:
+    from genrewise.training.job import Job
+    from genrewise.training.recipe import Recipe
+
+__all__ = ["level_rows", "show_report", "start"]
+
+TITLES = (
+    "part",
+    "level",
+    "n",
+    "accuracy",
+    "95 % interval",
+    "macro F1",
+    "weighted F1",
+    "answered",
+    "right",
+    "ECE",
+)
+
+
+def start(recipe: Recipe, name: str, out: Path | None, folder: Path, workers: int) -> Job:
+    """A job that speaks on standard error."""
+    from genrewise.training.job import Job
+
+    return Job(recipe, name, out, folder, say, Progress, workers)
+
+
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)
+
+
+def level_rows(part: str, scores: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Rows of a table of figures, a row a level."""
+    rows: list[tuple[str, ...]] = []
+    for level in ("window", "clip", "track"):
+        s = scores[level]
+        lo, hi = s["interval"]
+        rows.append(
+            (
+                part,
+                level,
+                str(s["n"]),
+                _figure(s["accuracy"]),
+                f"{lo:.3f}–{hi:.3f}",
+                _figure(s["macro_f1"]),
+                _figure(s["weighted_f1"]),
+                _figure(s["answered"], ".0%"),
+                _figure(s["right_when_answered"]),
+                _figure(s["ece"]),
+            )
+        )
+    return rows
+
+
+def show_report(job: Job, seeds: int | None, as_json: bool) -> None:
+    """Run and print the figures."""
+    from genrewise.training.job import run_recipe
+    from genrewise.training.job import seeds as run_seeds
+
+    if seeds:
+        found = run_seeds(job, seeds)
+        if as_json:
+            ready_stdout().write(json_text(found, 1) + "\n")
+            return
+        rows = [
+            row
+            for one in found["seeds"]
+            for row in level_rows(f"seed {one['seed']}", one)
+            if row[1] != "window"
+        ]
+        table(TITLES, rows, right=tuple(range(2, len(TITLES))))
+        mean = found["mean"]
+        say(
+            f"mean of {seeds}: weighted F1 {mean['clip']['weighted_f1']:.3f} by clip,"
+            f" {mean['track']['weighted_f1']:.3f} by track"
+        )
+        return
+    report = run_recipe(job)
+    if as_json:
+        ready_stdout().write(json_text(report, 1) + "\n")
+        return
+    rows = level_rows("validation", report["validation"])
+    if report["test"]:
+        rows += level_rows("test", report["test"])
+    table(TITLES, rows, right=tuple(range(2, len(TITLES))))
+    say(f"report: {job.folder / 'report.html'}")

@@ -1,0 +1,77 @@
+"""``genrewise train``: a folder of genre folders to a model, without a choice to make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genrewise.cli.options import no_colour_option
+from genrewise.cli.runs import show_report, start
+
+__all__ = ["train"]
+
+
+def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+@click.command()
+@click.argument("source", metavar="FOLDER|MANIFEST|NAME")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The model file to write: NAME.genrewise. Its report lies beside it in NAME-report/.",
+)
+@click.option("--model", default="", metavar="NAME", help="One kind of classifier, such as svc.")
+@click.option("--labels", default="", metavar="A,B,…", callback=_names, help="These genres only.")
+@click.option(
+    "--group-by", default="", metavar="RULE", help="What must not be split; see datasets."
+)
+@click.option(
+    "--fast", is_flag=True, help="Own statistics only, no backbone: seconds, not minutes."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value of the recipe."
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=None,
+    metavar="N",
+    help="Only measure: repeat with N splits and give the test figures of each.",
+)
+@click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="0: one a CPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@no_colour_option
+def train(
+    source: str,
+    out: Path | None,
+    model: str,
+    labels: list[str],
+    group_by: str,
+    fast: bool,
+    settings: tuple[str, ...],
+    seeds: int | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Learn your own genres: one sub-folder a genre, or a folder with a manifest.csv.
+
+    Looks at the data, splits it so that no artist is on two sides, picks a model by
+    cross-validation, opens the test part once, writes the model and a report. What was
+    interrupted goes on where it was when the same command is given again.
+    """
+    from genrewise.training.default import recipe_for
+
+    if out is None and seeds is None:
+        raise click.UsageError("no model file to write. Give one: -o NAME.genrewise")
+    target = out if out is None or out.suffix else out.with_suffix(".genrewise")
+    name = target.stem if target else "model"
+    recipe = recipe_for(
+        source, name, model=model, labels=labels, group_by=group_by, fast=fast, settings=settings
+    )
+    folder = target.with_name(f"{name}-report") if target else Path(f"{name}-seeds")
+    job = start(recipe, name, None if seeds else target, folder, workers)
+    show_report(job, seeds, as_json)
