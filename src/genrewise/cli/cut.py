@@ -94,7 +94,12 @@ class _Counts:
     help="What becomes of a shorter rest.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["wav", "flac"]), default="wav", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["wav", "flac"]),
+    default="wav",
+    show_default=True,
+    help="Format of the clips.",
 )
 @click.option("--sr", type=click.IntRange(1000, 192_000), help="Sample rate; by default as it is.")
 @click.option(
