@@ -21,6 +21,7 @@ from genrewise.training.graphs import (
     OPSET,
     average,
     chain,
+    linear,
     neighbours,
     renamed,
     side_by_side,
@@ -28,6 +29,9 @@ from genrewise.training.graphs import (
     stamp,
     support_vectors,
 )
+
+#: The newest that the converters of boosted trees write; their nodes mean the same in ours.
+TREES_OPSET = 15
 
 __all__ = ["check_parity", "run_onnx", "to_onnx"]
 
@@ -144,6 +148,10 @@ def _knn(estimator: Any, shape: tuple[int, ...]) -> Any:
     return neighbours(estimator, shape)
 
 
+def _lda(estimator: Any, shape: tuple[int, ...]) -> Any:
+    return linear(estimator.coef_, estimator.intercept_, shape)
+
+
 def _inner(estimator: Any, shape: tuple[int, ...]) -> Any:
     """A wrapper that only weighs rows or numbers labels."""
     return _graph(estimator.model_, shape)
@@ -214,7 +222,7 @@ def _xgboost(estimator: Any, shape: tuple[int, ...]) -> Any:
     types = [("x", FloatTensorType([None, *shape]))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return renamed(convert_xgboost(estimator, initial_types=types, target_opset=OPSET))
+        return renamed(convert_xgboost(estimator, initial_types=types, target_opset=TREES_OPSET))
 
 
 def _lightgbm(estimator: Any, shape: tuple[int, ...]) -> Any:
@@ -224,7 +232,9 @@ def _lightgbm(estimator: Any, shape: tuple[int, ...]) -> Any:
     types = [("x", FloatTensorType([None, *shape]))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = convert_lightgbm(estimator, initial_types=types, target_opset=OPSET, zipmap=False)
+        model = convert_lightgbm(
+            estimator, initial_types=types, target_opset=TREES_OPSET, zipmap=False
+        )
     return renamed(model)
 
 
@@ -260,6 +270,7 @@ _CONVERTERS: dict[str, Callable[[Any, tuple[int, ...]], Any]] = {
     "Pipeline": _pipeline,
     "GroupedSVC": _svc,
     "KNeighborsClassifier": _knn,
+    "LinearDiscriminantAnalysis": _lda,
     "Weighted": _inner,
     "XGBModel": _xgboost,
     "LGBMModel": _lightgbm,

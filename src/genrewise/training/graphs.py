@@ -18,6 +18,7 @@ __all__ = [
     "average",
     "build",
     "chain",
+    "linear",
     "neighbours",
     "renamed",
     "side_by_side",
@@ -159,6 +160,29 @@ def neighbours(estimator: Any, shape: tuple[int, ...]) -> Any:
         node("Cast", ["share"], ["probabilities"], to=TensorProto.FLOAT),
     ]
     return build(nodes, constants, shape, n)
+
+
+def linear(coef: F64, intercept: F64, shape: tuple[int, ...]) -> Any:
+    """Softmax of a linear map; one row of coefficients is the margin of the second class.
+
+    The converter at hand gives wrong figures for discriminants of two classes.
+    """
+    from onnx import TensorProto, helper
+
+    if len(coef) == 1:  # softmax of (0, m) is the logistic function of m
+        coef, intercept = np.vstack([0.0 * coef, coef]), np.append(0.0, intercept)
+    constants: dict[str, NDArray[Any]] = {
+        "weights": np.ascontiguousarray(coef.T, dtype=np.float64),
+        "bias": np.asarray(intercept, dtype=np.float64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["x"], ["x64"], to=TensorProto.DOUBLE),
+        helper.make_node("MatMul", ["x64", "weights"], ["products"]),
+        helper.make_node("Add", ["products", "bias"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["soft"], axis=1),
+        helper.make_node("Cast", ["soft"], ["probabilities"], to=TensorProto.FLOAT),
+    ]
+    return build(nodes, constants, shape, len(coef))
 
 
 def renamed(model: Any) -> Any:
