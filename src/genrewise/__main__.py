@@ -8,7 +8,14 @@ import sys
 from typing import NoReturn
 
 #: What an answer needs, loaded in a worker while this process reads its arguments.
-PRELOAD = ("genrewise.inference", "onnxruntime")
+PRELOAD = (
+    "genrewise.records",
+    "genrewise.inference",
+    "genrewise.features.statistics",
+    "soundfile",
+    "soxr",
+    "onnxruntime",
+)
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

@@ -18,8 +18,8 @@ import soundfile
 
 from genrewise import bundle
 from genrewise.cli.classify import default_limit
-from genrewise.cli.job import ClassifyJob
 from genrewise.errors import AudioError
+from genrewise.records import ClassifyJob
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

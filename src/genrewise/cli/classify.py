@@ -14,12 +14,12 @@ import click
 
 from genrewise import engine
 from genrewise.bundle import find
-from genrewise.cli.job import ClassifyJob
 from genrewise.cli.options import model_option, no_colour_option, seconds, size
 from genrewise.cli.output import Progress, ready_stdout, say
 from genrewise.cli.paths import Tally, expand, is_url, read_list
 from genrewise.cli.results import Writer, writer
 from genrewise.engine import Outcome, Waiting
+from genrewise.records import ClassifyJob
 
 __all__ = ["classify"]
 

@@ -1,6 +1,8 @@
-"""The work of ``genrewise classify``: a path in, a record of plain values out.
+"""A path in, a record of plain values out: the work of ``genrewise classify``.
 
-Runs in a worker.  What comes back holds no arrays, so the parent never loads numpy.
+Runs in a worker of :mod:`genrewise.engine`.  What comes back holds no arrays, so the
+parent never loads numpy; nothing of the command line is imported here, so the worker
+never loads click.
 """
 
 from __future__ import annotations
