@@ -1,0 +1,294 @@
+"""Numbers in README and docs, written from the reports in the repository.
+
+``scripts/figures``             fill every block ``<!-- generated: NAME … -->`` … ``<!-- end -->``
+``scripts/figures --check``     say which blocks are out of date; ends with 1 where any is
+``scripts/figures --take DIR``  keep the figures of a run folder under ``results/``
+``scripts/figures --record``    run the examples that the pages show and keep what they print
+
+A block names what fills it and, where that needs one, the result: ``genres small-gtzan-v1``.
+Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by ``genrewise run``
+and ``genrewise train``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"(<!-- generated: ([^>]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+#: Models that ship, in the order in which they are shown.
+MODELS = ("small-gtzan-v1", "musicnn-gtzan-v1", "hard-techno-v1")
+
+#: What the pages show of the program; the samples lie in the folder where it runs.
+EXAMPLES: dict[str, list[str]] = {
+    "classify": ["classify", "--model", "small-gtzan-v1", "samples"],
+    "jsonl": ["classify", "--model", "small-gtzan-v1", "--jsonl", "samples"],
+}
+
+
+class Missing(Exception):
+    """A block asks for a report that is not in the repository."""
+
+
+def read(path: Path) -> Any:
+    """A JSON file below the checkout."""
+    if not path.is_file():
+        raise Missing(f"{path.relative_to(ROOT)} is not there")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def report(name: str, file: str = "report", protocol: str = "honest") -> Any:
+    """What a run left under ``results/``."""
+    return read(ROOT / "results" / name / protocol / f"{file}.json")
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    titles = list(titles)
+    lines = [titles, ["---"] * len(titles), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def share(scores: dict[str, Any]) -> str:
+    """Accuracy with its 95 % interval."""
+    low, high = scores["interval"]
+    return f"{scores['accuracy']:.3f} ({low:.3f}–{high:.3f})"
+
+
+def source_line(found: dict[str, Any]) -> str:
+    """Protocol, data, split and commit of a report."""
+    split = found["split"]
+    return (
+        f"Protocol {found['protocol']}, data {found['data']['name']}, split"
+        f" {split['checksum'][:12]} (seed {split['seed']}), commit {found['commit']}."
+    )
+
+
+def models(_: str) -> str:
+    """A row a model that ships: test figures by track and clip."""
+    rows = []
+    for name in MODELS:
+        found = report(name)
+        track, clip = found["test"]["track"], found["test"]["clip"]
+        rows.append(
+            [
+                f"`{name}`",
+                str(len(found["data"]["labels"])),
+                f"{share(track)}, n {track['n']}",
+                f"{share(clip)}, n {clip['n']}",
+                f"{track['weighted_f1']:.3f}",
+                f"{track['answered']:.0%}",
+                f"{track['right_when_answered']:.3f}",
+                found["commit"],
+            ]
+        )
+    titles = ["model", "genres", "right by track (95 %)", "right by clip (95 %)", "weighted F1"]
+    return table([*titles, "answered", "right when answered", "commit"], rows)
+
+
+def levels(name: str) -> str:
+    """Validation and test of one model at the three levels."""
+    found = report(name)
+    rows = []
+    for part in ("validation", "test"):
+        for level in ("window", "clip", "track"):
+            s = found[part][level]
+            figures = [f"{s[key]:.3f}" for key in ("macro_f1", "weighted_f1", "ece")]
+            rows.append([part, level, str(s["n"]), share(s), *figures])
+    titles = ["part", "level", "n", "right (95 %)", "macro F1", "weighted F1", "ECE"]
+    return table(titles, rows) + "\n" + source_line(found) + "\n"
+
+
+def genres(name: str) -> str:
+    """Precision, recall and F1 by genre, test by track."""
+    found = report(name)
+    scores = found["test"]["track"]
+    rows = [
+        [label, str(s["n"]), *(f"{s[key]:.2f}" for key in ("precision", "recall", "f1"))]
+        for label, s in scores["per_label"].items()
+        if s["n"]
+    ]
+    text = table(["genre", "n", "precision", "recall", "F1"], rows)
+    if scores["absent"]:
+        text += f"\nAbsent from the test part, and in no average: {', '.join(scores['absent'])}.\n"
+    return text
+
+
+def unknown(name: str) -> str:
+    """Share answered against share right, on validation."""
+    found = report(name)["unknown"]
+    rows = [
+        [f"{r['confidence']:.2f}", f"{r['answered']:.0%}", f"{r['right_when_answered']:.3f}"]
+        for r in found["table"]
+    ]
+    text = table(["least confidence", "answered", "right when answered"], rows)
+    return text + (
+        f"\nThe model answers from {found['min_confidence']:.2f} on, and no further than"
+        f" {found['max_distance']:.2f} from the training music.\n"
+    )
+
+
+def seeds(name: str) -> str:
+    """Several seeds of the split and their mean."""
+    found = report(name, "seeds")
+    rows = []
+    for one in found["seeds"]:
+        cells = [
+            f"{one[level]['weighted_f1']:.3f}, n {one[level]['n']}" for level in ("clip", "track")
+        ]
+        rows.append([str(one["seed"]), *cells, share(one["clip"]), share(one["track"])])
+    mean = [f"{found['mean'][level]['weighted_f1']:.3f}" for level in ("clip", "track")]
+    rows.append(
+        ["mean", *mean, *(f"{found['mean'][k]['accuracy']:.3f}" for k in ("clip", "track"))]
+    )
+    titles = [
+        "seed",
+        "weighted F1 by clip",
+        "by section",
+        "right by clip (95 %)",
+        "by section (95 %)",
+    ]
+    return table(titles, rows) + f"\nCommit {found['commit']}.\n"
+
+
+def benchmark(name: str) -> str:
+    """The table of a benchmark, with machine and commit."""
+    found = read(ROOT / "benchmarks" / "results" / f"{name}.json")
+    rows = [[r["what"], r["figure"], r["target"]] for r in found["rows"]]
+    machine = found["machine"]
+    return table(["what", "measured", "target"], rows) + (
+        f"\n{machine['cpu']}, {machine['cpus']} CPUs, Python {machine['python']},"
+        f" commit {found['commit']}.\n"
+    )
+
+
+def example(name: str) -> str:
+    """What a command printed."""
+    path = ROOT / "results" / "examples" / f"{name}.txt"
+    if not path.is_file():
+        raise Missing(f"{path.relative_to(ROOT)} is not there")
+    return f"```console\n$ genrewise {' '.join(EXAMPLES[name])}\n{path.read_text('utf-8')}```\n"
+
+
+KINDS: dict[str, Callable[[str], str]] = {
+    "benchmark": benchmark,
+    "example": example,
+    "genres": genres,
+    "levels": levels,
+    "models": models,
+    "seeds": seeds,
+    "unknown": unknown,
+}
+
+
+def fill(text: str) -> str:
+    """A page with its blocks filled.
+
+    Raises
+    ------
+    Missing
+        A block's source is not there, or no such block is known.
+    """
+
+    def block(match: re.Match[str]) -> str:
+        kind, _, argument = match[2].partition(" ")
+        if kind not in KINDS:
+            raise Missing(f"no block named {kind!r}; expected one of {', '.join(sorted(KINDS))}")
+        return f"{match[1]}{KINDS[kind](argument.strip())}{match[4]}"
+
+    return BLOCK.sub(block, text)
+
+
+def pages() -> list[Path]:
+    """Pages that have blocks."""
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    return sorted(p for p in found if "<!-- generated:" in p.read_text(encoding="utf-8"))
+
+
+def commit() -> str:
+    """The commit that is checked out."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short=10", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def take(folder: Path) -> list[Path]:
+    """Copy the figures of a run folder, with the commit, under ``results/``."""
+    written = []
+    for file in ("report", "seeds"):
+        source = folder / f"{file}.json"
+        if source.is_file():
+            values = json.loads(source.read_text(encoding="utf-8"))
+            target = ROOT / "results" / values["name"] / values["protocol"] / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({**values, "commit": commit()}, indent=1, ensure_ascii=False)
+            target.write_text(text + "\n", encoding="utf-8")
+            written.append(target)
+    return written
+
+
+def run_example(name: str) -> str:
+    """What an example prints in a folder that holds the samples."""
+    import genrewise
+
+    samples = Path(genrewise.__file__).parent / "samples"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "samples").symlink_to(samples, target_is_directory=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "genrewise", *EXAMPLES[name]],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return done.stdout
+
+
+def record() -> None:
+    """Keep what the examples print."""
+    folder = ROOT / "results" / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in EXAMPLES:
+        (folder / f"{name}.txt").write_text(run_example(name), encoding="utf-8")
+
+
+def main(args: list[str]) -> int:
+    """Fill, check, take or record."""
+    if args[:1] == ["--take"]:
+        for path in take(Path(args[1])):
+            print(path.relative_to(ROOT))
+        return 0
+    if args == ["--record"]:
+        record()
+    stale = 0
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        try:
+            filled = fill(text)
+        except Missing as error:
+            print(f"{page.relative_to(ROOT)}: {error}", file=sys.stderr)
+            return 1
+        if filled == text:
+            continue
+        stale += 1
+        print(f"{page.relative_to(ROOT)}: {'out of date' if '--check' in args else 'written'}")
+        if "--check" not in args:
+            page.write_text(filled, encoding="utf-8")
+    return int("--check" in args and stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
