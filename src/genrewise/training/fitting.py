@@ -27,7 +27,6 @@ __all__ = [
     "fit_embedding",
     "fit_member",
     "mix",
-    "weights_of",
 ]
 
 F64 = NDArray[np.float64]
@@ -96,27 +95,9 @@ def member_probabilities(estimator: Any, member: Member, table: Table, rows: I64
     return models.probabilities(estimator, x, n)
 
 
-def weights_of(members: Sequence[Member], labels: Sequence[str]) -> F64:
-    """Weight of each member for each label, shape (n_members, C); columns sum to 1.
-
-    A label that some member claims with `only` belongs to those members.
-    """
-    claimed = {label for member in members for label in member.only}
-    weights = np.ones((len(members), len(labels)))
-    for m, member in enumerate(members):
-        for c, label in enumerate(labels):
-            if member.only:
-                weights[m, c] = float(label in member.only)
-            elif label in claimed:
-                weights[m, c] = 0.0
-    return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-12))
-
-
-def mix(parts: Sequence[F64], weights: F64) -> F64:
-    """Weighted sum of the members' probabilities, normalised."""
-    total = sum(w * p for p, w in zip(parts, weights, strict=True))
-    mixed = np.asarray(total, dtype=np.float64)
-    return np.asarray(mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1e-12))
+def mix(parts: Sequence[F64]) -> F64:
+    """Mean of the members' probabilities."""
+    return np.asarray(np.mean(parts, axis=0))
 
 
 def clip_votes(p: F64, item: I64, heard: NDArray[np.bool_], rule: str) -> tuple[I64, F64]:

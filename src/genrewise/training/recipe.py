@@ -60,16 +60,11 @@ class Windows(_Frozen):
 
 
 class Member(_Frozen):
-    """One classifier: a model of the registry, what it looks at, its parameters.
-
-    `only` gives the member a vote for these labels alone and takes them from the
-    others: for labels that only this member has seen enough of.
-    """
+    """One classifier: a model of the registry, what it looks at, its parameters."""
 
     model: str
     inputs: tuple[str, ...]
     params: Mapping[str, Any] = Field(default_factory=dict)
-    only: tuple[str, ...] = ()
 
 
 class Model(_Frozen):
@@ -93,9 +88,13 @@ class Fit(_Frozen):
 
 
 class Vote(_Frozen):
-    """Rule of :mod:`genrewise.votes`."""
+    """Rule of :mod:`genrewise.votes`.
 
-    rule: Literal["mean", "log-mean", "majority", "trimmed"] = "mean"
+    The geometric mean is no more often right than the arithmetic one, but better calibrated
+    after a temperature: ECE .036 against .099 on ten genres, four members, out of fold.
+    """
+
+    rule: Literal["mean", "log-mean", "majority", "trimmed"] = "log-mean"
 
 
 class UnknownRule(_Frozen):

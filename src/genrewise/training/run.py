@@ -35,7 +35,6 @@ from genrewise.training.fitting import (
     judge,
     member_probabilities,
     mix,
-    weights_of,
 )
 from genrewise.training.levels import levels
 from genrewise.training.metrics import UnknownRule, choose_unknown
@@ -231,7 +230,10 @@ def _distances(problem: Problem, recipe: Recipe, names: Sequence[str], items: I6
 def choose(
     problem: Problem, recipe: Recipe, say: Say
 ) -> tuple[Mix, list[dict[str, Any]], F64, I64]:
-    """Pick the candidate that is right most often out of fold; likelihood breaks ties.
+    """Pick the candidate whose calibrated answers are likeliest out of fold.
+
+    Accuracy would be a coarser judge: its error on a few hundred clips is larger than what
+    lies between good candidates.
 
     Returns
     -------
@@ -247,11 +249,10 @@ def choose(
     rows = np.flatnonzero(np.isin(problem.table.item, problem.pool))
     judged: list[tuple[Mix, F64]] = []
     for names in recipe.candidates():
-        weights = weights_of([recipe.model.members[n] for n in names], problem.dataset.labels)
-        p = mix([parts[name][rows] for name in names], weights)
+        p = mix([parts[name][rows] for name in names])
         found = judge(names, p, problem.table, rows, problem.y, recipe.vote.rule)
         judged.append((found, p))
-    judged.sort(key=lambda pair: (-pair[0].accuracy, pair[0].nll))
+    judged.sort(key=lambda pair: pair[0].nll)
     shown = [
         {
             "members": list(m.names),
@@ -278,7 +279,7 @@ def answers(
         member_probabilities(fitted.estimators[name], member, problem.table, rows, n)
         for name, member in zip(fitted.names, members, strict=True)
     ]
-    return rows, mix(parts, weights_of(members, problem.dataset.labels))
+    return rows, mix(parts)
 
 
 def clip_distances(problem: Problem, fitted: Fitted, items: I64) -> F64:
@@ -376,13 +377,13 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
     rows = select_windows(problem.table, problem.pool, 2)[:500]
     files: dict[str, bytes] = {}
     members = []
-    weights = weights_of([recipe.model.members[n] for n in ships.names], labels)
-    for key, weight in zip(ships.names, weights, strict=True):
+    weights = (1.0 / len(ships.names),) * len(labels)
+    for key in ships.names:
         member = recipe.model.members[key]
         x = joined({i: problem.table.arrays[i][rows] for i in member.inputs}, member.inputs)
         files[f"{key}.onnx"] = to_onnx(ships.estimators[key], x[:1], len(labels))
         check_parity(ships.estimators[key], files[f"{key}.onnx"], x)
-        members.append(bundles.Member(f"{key}.onnx", member.inputs, tuple(map(float, weight))))
+        members.append(bundles.Member(f"{key}.onnx", member.inputs, weights))
     embedding = ships.embedding
     files["embedding.onnx"] = affine_onnx(embedding.matrix, embedding.offset)
     used = {i for m in members for i in m.inputs} | set(ships.embedding_inputs)
