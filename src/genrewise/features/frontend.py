@@ -27,6 +27,8 @@ __all__ = [
     "Framer",
     "FrontEnd",
     "apply_mel",
+    "dct_matrix",
+    "hann_window",
     "log_mel",
     "mel_filters",
     "mel_frames",
@@ -122,8 +124,8 @@ class FrontEnd:
 
 
 @lru_cache(maxsize=16)
-def _window(n_fft: int, win_length: int) -> F32:
-    """Periodic Hann window of `win_length`, centred in `n_fft` samples."""
+def hann_window(n_fft: int, win_length: int) -> F32:
+    """Periodic Hann window of `win_length` samples, centred in `n_fft`; 0 means all of them."""
     length = win_length or n_fft
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     left = (n_fft - length) // 2
@@ -190,7 +192,7 @@ def _log(x: F32, kind: str) -> F32:
 
 def _power_block(frames: F32, frontend: FrontEnd) -> F32:
     """Spectra of a few frames at once; see :func:`power_frames`."""
-    spectrum = rfft(frames * _window(frontend.n_fft, frontend.win_length))
+    spectrum = rfft(frames * hann_window(frontend.n_fft, frontend.win_length))
     out: F32 = spectrum.real * spectrum.real
     out += spectrum.imag * spectrum.imag
     if frontend.power == 2.0:
