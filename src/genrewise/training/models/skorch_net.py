@@ -295,7 +295,7 @@ def _moments(X: F32, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
     def average(of: Any) -> NDArray[np.float64]:
         total = sum(of(X[i : i + 256].astype(np.float64)).sum(over, keepdims=True) for i in blocks)
         mean: NDArray[np.float64] = total / np.prod([X.shape[axis] for axis in over])
-        return mean[0]  # the shape of a row
+        return np.squeeze(mean, axis=0)
 
     mean = average(lambda block: block)
     deviation = np.sqrt(average(lambda block: (block - mean) ** 2))
