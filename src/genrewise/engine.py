@@ -23,7 +23,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -31,13 +31,15 @@ from typing import Any, Literal
 
 from genrewise import errors
 from genrewise.errors import GenrewiseError
-from genrewise.worker import work
+from genrewise.worker import HELD, work
 
 __all__ = [
     "CAN_LIMIT_MEMORY",
+    "CtrlC",
     "Outcome",
     "Refused",
     "Waiting",
+    "ctrl_c",
     "dismiss",
     "prefork",
     "run",
@@ -59,6 +61,25 @@ MEMORY_LOOK = 0.05
 
 _STATM = Path("/proc/self/statm")
 CAN_LIMIT_MEMORY = _STATM.exists()
+
+
+@dataclass
+class CtrlC:
+    """What the program's handler of Ctrl-C knows.
+
+    Parameters
+    ----------
+    loading : bool
+        Modules are loaded and nothing is under way.
+    seen : bool
+        It was pressed.
+    """
+
+    loading: bool = False
+    seen: bool = False
+
+
+ctrl_c = CtrlC()
 
 
 @dataclass(frozen=True)
@@ -142,6 +163,19 @@ def _method(name: str | None) -> Any:
     return get_context(name)
 
 
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Keep signals back: a worker has this process's handlers until its first line."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
 @dataclass
 class _Job:
     """An item on its way."""
@@ -161,14 +195,13 @@ class _Worker:
         forked = method.get_start_method() == "fork"
         inherited = [self.pipe, *(w.pipe for w in others)] if forked else []
         self.process = method.Process(target=work, args=(far, inherited, preload), daemon=True)
-        mask = hasattr(signal, "pthread_sigmask")
-        if mask:  # Ctrl-C between the fork and the worker's first line would print a traceback
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self.process.start()
-        finally:
-            if mask:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            with _held_signals():
+                self.process.start()
+        except BaseException:  # a signal that was held
+            if self.process.pid is not None:
+                self.process.kill()
+            raise
         far.close()
         self.ready = False
         self.job: _Job | None = None
@@ -318,6 +351,8 @@ class _Pool:
 
     def _wait(self) -> None:
         """Wait until a worker says something, dies, or is due to be ended."""
+        if ctrl_c.seen:
+            raise KeyboardInterrupt  # it was lost where it struck first
         now = time.monotonic()
         pause = min((w.deadline() for w in self.workers), default=float("inf")) - now
         if self.memory_limit is not None and any(w.job for w in self.workers):

@@ -22,7 +22,10 @@ from typing import Any
 
 from genrewise.errors import GenrewiseError
 
-__all__ = ["describe", "work"]
+__all__ = ["HELD", "describe", "work"]
+
+#: Signals that are kept back from a worker until it has let go of its parent's handlers.
+HELD = {getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)}
 
 
 def _isolate(inherited: Sequence[Connection]) -> None:
@@ -32,12 +35,13 @@ def _isolate(inherited: Sequence[Connection]) -> None:
     for name, action in (
         ("SIGINT", signal.SIG_IGN),  # the parent decides
         ("SIGTERM", signal.SIG_DFL),
+        ("SIGHUP", signal.SIG_DFL),
         ("SIGALRM", signal.SIG_DFL),
     ):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), action)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     faulthandler.disable()  # the parent says what happened
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):  # decoders print warnings of their own

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from genrewise import engine
 from genrewise.cli.options import no_colour_option
 from genrewise.errors import GenrewiseError, UnknownName
 
@@ -27,6 +28,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("genrewise.cli.train:train", "train", "Learn your own genres from folders of music."),
     "evaluate": ("genrewise.cli.evaluate:evaluate", "train", "Score a model on labelled music."),
     "run": ("genrewise.cli.run:run", "train", "Run a recipe, from its data to its report."),
+    "features": ("genrewise.cli.features:features", "", "Make a table of features of tracks."),
+    "spectrograms": (
+        "genrewise.cli.spectrograms:spectrograms",
+        "",
+        "Draw spectrograms of tracks as pictures.",
+    ),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 
@@ -71,12 +78,27 @@ class CommandTable(click.Group):
             if os.path.exists(name):  # noqa: PTH110
                 raise click.UsageError(f"no command named {name!r}. Try: genrewise classify {name}")
             raise click.UsageError(str(UnknownName("command", name, COMMANDS)))
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        engine.ctrl_c.loading = False  # from here on there is work to be ended properly
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options; Ctrl-C as anywhere else, where click would add an empty line."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(_complain("interrupted", 130)) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run; whatever ends it early becomes a line and an exit code."""
@@ -97,6 +119,9 @@ class CommandTable(click.Group):
             raise click.exceptions.Exit(_complain(f"Error: {where}{error.strerror}", 1)) from None
         except Exception as error:
             from genrewise.worker import describe
+
+            if engine.ctrl_c.seen:  # an interrupt that came out as something else
+                raise click.exceptions.Exit(_complain("interrupted", 130)) from None
 
             text = str(GenrewiseError(*describe(error)[1]))
             raise click.exceptions.Exit(_complain(text, 1)) from None
