@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 __all__ = ["replace_file"]
@@ -13,23 +13,25 @@ __all__ = ["replace_file"]
 def replace_file(path: Path, data: bytes) -> None:
     """Write `data` so that `path` holds the old bytes or the new, never a part.
 
+    Several threads and processes may write the same path at once: the last one wins.
+
     Raises
     ------
     OSError
         The folder cannot be written or the disk is full; `path` is untouched.
     """
-    handle, temporary = tempfile.mkstemp(prefix=".genrewise-", dir=path.parent)
+    temporary = path.with_name(f".genrewise-{secrets.token_hex(8)}")
+    # Made by os.open and not by mkstemp, whose files are private: the system gives it the
+    # rights that the user's umask gives any new file.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    handle = os.open(temporary, flags, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files; what we write is as readable as any other file.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
