@@ -23,6 +23,11 @@ _TRIM = 0.2
 _TINY = 1e-12
 
 
+def _counts(x: F64) -> bool:
+    """Whether all numbers are finite and not below 0."""
+    return bool((x >= 0).all() and np.isfinite(x).all())
+
+
 def _mean(p: F64, w: F64) -> F64:
     return np.asarray(w @ p)
 
@@ -76,13 +81,19 @@ def vote(probabilities: ArrayLike, rule: str = "mean", weights: ArrayLike | None
     ------
     UnknownName
         No such rule.
+    RecipeError
+        The arrays have other shapes, or numbers that are no probabilities or weights.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if rule not in VOTES:
         raise UnknownName("vote", rule, VOTES)
-    if p.ndim != 2 or len(p) == 0:
+    if p.ndim != 2 or 0 in p.shape:
         raise RecipeError(f"a vote over an array of shape {p.shape}", "(windows, labels)")
     w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if w.shape != (len(p),):
+        raise RecipeError(f"weights of shape {w.shape}", f"one for each of {len(p)} windows")
+    if not (_counts(p) and _counts(w) and (p.sum(axis=1) > 0).all()):
+        raise RecipeError("a vote over numbers below 0, not finite, or all 0", "probabilities")
     if w.sum() <= 0:
         w = np.ones(len(p))
     out = VOTES[rule](p, w / w.sum())
@@ -102,7 +113,14 @@ def temper(probabilities: ArrayLike, temperature: float) -> F64:
     -------
     ndarray, shape (…, C), float64
         ``p ** (1 / temperature)``, normalised; the order of the labels stays.
+
+    Raises
+    ------
+    RecipeError
+        The temperature is not above 0.
     """
+    if not 0 < temperature < np.inf:
+        raise RecipeError(f"a temperature of {temperature}", "a number above 0")
     logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), _TINY)) / temperature
     logs -= logs.max(axis=-1, keepdims=True)
     out = np.exp(logs)

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from genrewise.errors import RecipeError
 
-__all__ = ["SHORTEST", "Span", "WindowRule", "frame_slice", "spans"]
+__all__ = ["SHORTEST", "Span", "WindowRule", "frame_slice", "levels_db", "spans"]
 
 #: Audio shorter than this many seconds carries no answer.
 SHORTEST = 0.1
 
 #: A rest shorter than this share of the hop is not worth a window of its own.
 _REST = 0.25
+
+#: Seconds; shorter windows or hops are a slip (milliseconds?) that would fill the memory.
+_FINEST = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,17 @@ class WindowRule:
     tail : {"shift", "pad", "drop"}
         What happens to a rest shorter than `length` at the end: one more window that
         ends with the track, one that starts where it should and is short (the
-        model pads it), or none.  A track shorter than `length` is always one window.
+        model pads it), or none.  A rest below a quarter of the hop is no window of its
+        own: "pad" adds it to the last one, the others leave it out.  A track shorter than
+        `length` is always one window.
     silence_db : float
         Windows whose level is below this, in dB relative to full scale, are silent: they
         have no vote.
+
+    Raises
+    ------
+    RecipeError
+        A number is none, or out of range; no such tail.
     """
 
     length: float = 10.0
@@ -67,12 +77,22 @@ class WindowRule:
     silence_db: float = -60.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.length < math.inf and 0 < self.hop < math.inf):
+        numbers = (self.length, self.hop, self.silence_db)
+        if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+            raise RecipeError(f"window length, hop, silence {numbers}", "three numbers")
+        if not all(_FINEST <= n < math.inf for n in (self.length, self.hop)):
             raise RecipeError(
-                f"window length {self.length} s with hop {self.hop} s", "both above 0"
+                f"window length {self.length} s with hop {self.hop} s", f"both from {_FINEST} s on"
             )
+        if math.isnan(self.silence_db):
+            raise RecipeError(f"a window's silence_db of {self.silence_db}", "a level in dB")
         if self.tail not in ("shift", "pad", "drop"):
             raise RecipeError(f"window tail {self.tail!r}", "one of shift, pad, drop")
+
+    @property
+    def shortest_rest(self) -> float:
+        """Seconds up to which a rest at the end is no window of its own."""
+        return _REST * min(self.hop, self.length)
 
     def to_json(self) -> dict[str, Any]:
         """The rule as plain values, for a model file."""
@@ -91,7 +111,7 @@ def spans(seconds: float, rule: WindowRule) -> tuple[Span, ...]:
     Returns
     -------
     tuple of Span
-        In order of time; never empty for a positive length.
+        In order of time; never empty for a positive length, empty for none.
 
     Examples
     --------
@@ -99,12 +119,15 @@ def spans(seconds: float, rule: WindowRule) -> tuple[Span, ...]:
     [(0.0, 5.0), (5.0, 10.0), (7.0, 12.0)]
     """
     if seconds <= rule.length:
-        return (Span(0.0, seconds),)
+        return (Span(0.0, seconds),) if seconds > 0 else ()
     # A hair of tolerance: 30 s of 22,050 Hz samples may be 29.9999… s.
     count = 1 + math.floor((seconds - rule.length) / rule.hop + 1e-6)
     full = [Span(k * rule.hop, min(k * rule.hop + rule.length, seconds)) for k in range(count)]
-    rest = seconds - full[-1].stop
-    if rule.tail == "drop" or rest <= _REST * min(rule.hop, rule.length):
+    last = full[-1]
+    short = seconds - last.stop <= rule.shortest_rest
+    if rule.tail == "pad" and short:
+        return (*full[:-1], Span(last.start, seconds))
+    if rule.tail == "drop" or short:
         return tuple(full)
     if rule.tail == "shift":
         return (*full, Span(seconds - rule.length, seconds))
