@@ -2,7 +2,7 @@
 
 A bundle is a zip without compression and without pickles::
 
-    bundle.json      everything the program must know, see :class:`BundleInfo`
+    bundle.json      everything the program must know (:mod:`genrewise.bundle_info`)
     *.onnx           one network a member, and the embedding
     card.md          what a person should know
 
@@ -15,14 +15,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+import stat
+import struct
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from genrewise.bundle_info import (
+    CARD,
+    FORMAT,
+    BundleInfo,
+    Calibration,
+    Member,
+    Unknown,
+    is_name,
+    parse,
+)
 from genrewise.cache import cache_dir
 from genrewise.errors import BundleError, UnknownName
 from genrewise.files import replace_file
@@ -44,127 +55,28 @@ __all__ = [
     "write",
 ]
 
-#: Version of the format; a file with a higher one is refused.
-FORMAT = 1
 SUFFIX = ".genrewise"
 
-#: No member of an honest bundle is larger (zip bombs).
+#: No honest bundle is larger.
 _LARGEST = 512 * 2**20
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 #: Models that the program names by itself, in the order of preference.
 DEFAULT_MODELS = ("musicnn-gtzan-v1", "small-gtzan-v1")
 
+_HEAD = "bundle.json"
+_AGAIN = "get or train the model again"
 
-@dataclass(frozen=True)
-class Member:
-    """One classifier of a model.
-
-    Parameters
-    ----------
-    file : str
-        Its ONNX file inside the bundle: input ``x``, output ``probabilities`` (n, C).
-    inputs : tuple of str
-        Names of the inputs whose arrays are joined into ``x``.
-    weights : tuple of float
-        Weight of its probability, label by label; the weighted sum over the
-        members is normalised.
-    """
-
-    file: str
-    inputs: tuple[str, ...]
-    weights: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How the voted probabilities become calibrated ones.
-
-    Parameters
-    ----------
-    temperature : float
-        See :func:`genrewise.votes.temper`.
-    fitted_on : str
-        Where it was fitted.
-    """
-
-    temperature: float = 1.0
-    fitted_on: str = ""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """When a model says "unknown".
-
-    Parameters
-    ----------
-    min_confidence : float
-        Calibrated probability below which it does.
-    max_distance : float
-        Distance of the embedding to the nearest label's centre above which it does;
-        0 means no such limit.
-    """
-
-    min_confidence: float = 0.0
-    max_distance: float = 0.0
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """Contents of ``bundle.json``.
-
-    Attributes
-    ----------
-    name, labels, label_set, licence : str, tuple of str, str, str
-    inputs : mapping of str to mapping
-        Name to the plain values of :func:`genrewise.inputs.make_input`.
-    fingerprints : mapping of str to str
-        Name to the fingerprint of the input when the model was trained.
-    windows : mapping
-        Plain values of :class:`genrewise.windows.WindowRule`.
-    members : tuple of Member
-    vote : str
-        A rule of :mod:`genrewise.votes`.
-    calibration : Calibration
-    unknown : Unknown
-    embedding : mapping
-        ``file``, ``inputs``, ``size`` and ``centres`` (a row a label).
-    multi_label : bool
-    training : mapping
-        Data, split checksum, recipe, seed.
-    metrics : mapping
-        Protocol and figures.
-    versions : mapping
-        Of the packages that made it.
-    files : mapping of str to str
-        File name to SHA-256; filled on writing.
-    format : int
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    label_set: str
-    licence: str
-    inputs: Mapping[str, Mapping[str, Any]]
-    fingerprints: Mapping[str, str]
-    windows: Mapping[str, Any]
-    members: tuple[Member, ...]
-    vote: str = "mean"
-    calibration: Calibration = field(default_factory=Calibration)
-    unknown: Unknown = field(default_factory=Unknown)
-    embedding: Mapping[str, Any] = field(default_factory=dict)
-    multi_label: bool = False
-    training: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    format: int = FORMAT
-
-    def backbones(self) -> tuple[str, ...]:
-        """Names of the pretrained networks that the model needs."""
-        found = [spec["backbone"] for spec in self.inputs.values() if spec["kind"] == "backbone"]
-        return tuple(dict.fromkeys(found))
+#: What the zip and JSON readers raise for bytes that are neither.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    struct.error,
+    EOFError,
+    LookupError,
+    ValueError,
+    ArithmeticError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
@@ -192,31 +104,42 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _head(bundle: Bundle, path: Path) -> bytes:
+    """``bundle.json`` with the checksums, which :func:`read` would accept."""
+    if wrong := [name for name in bundle.files if not is_name(name) or name in (CARD, _HEAD)]:
+        raise BundleError(f"{path}: a file named {wrong[0]!r}", "a network's name without a path")
+    contents = {**dict(sorted(bundle.files.items())), CARD: bundle.card.encode()}
+    sums = {name: _sha256(data) for name, data in contents.items()}
+    try:
+        values = asdict(bundle.info) | {"files": sums}
+        text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+        parse(json.loads(text), str(path))
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: {error}", "plain values in bundle.json") from error
+
+
 def write(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
     """Write a bundle atomically, the same bytes for the same contents.
 
     Raises
     ------
     BundleError
-        The name is not fit for a file, or the folder cannot be written.
+        It is not one that :func:`read` would take, or the folder cannot be written.
     """
-    if not _NAME.fullmatch(bundle.info.name):
-        raise BundleError(f"model name {bundle.info.name!r}", "letters, digits, '.', '_' and '-'")
-    card = bundle.card.encode()
-    sums = {name: _sha256(data) for name, data in sorted(bundle.files.items())}
-    info = asdict(bundle.info) | {"files": {**sums, "card.md": _sha256(card)}}
-    text = json.dumps(info, indent=1, ensure_ascii=False, allow_nan=False)
+    target = Path(path)
+    head = _head(bundle, target)
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in [
-            ("bundle.json", text.encode()),
-            ("card.md", card),
+            (_HEAD, head),
+            (CARD, bundle.card.encode()),
             *sorted(bundle.files.items()),
         ]:
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # the same bytes on Windows
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
-    target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, buffer.getvalue())
@@ -225,10 +148,41 @@ def write(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _entry(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
-        raise BundleError(f"{path}: {name} is larger than {_LARGEST} bytes", "a genrewise model")
-    return archive.read(name)
+def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse what :func:`write` does not make: no member may be larger than it looks."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) != len(entries):
+        raise zipfile.BadZipFile("a name twice")
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise zipfile.BadZipFile("a compressed member")
+    if sum(entry.file_size for entry in entries) > size:
+        raise zipfile.BadZipFile("members larger than the file")
+
+
+def _json(text: bytes) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} in bundle.json")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _size(path: Path) -> int:
+    """Size of a regular file (nothing else is opened: a pipe would wait for ever)."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise BundleError(f"{path}: not a file", "a model file")
+    if found.st_size > _LARGEST:
+        raise BundleError(f"{path}: larger than {_LARGEST} bytes", "a model file")
+    return found.st_size
+
+
+def _refusal(path: Path, error: Exception) -> BundleError:
+    """The one line for a file that cannot be read as a model."""
+    if isinstance(error, FileNotFoundError):
+        return BundleError(f"{path}: no such file", "a model file or a model's name")
+    if isinstance(error, OSError):
+        return BundleError(f"{path}: {error.strerror}", "a model file")
+    return BundleError(f"{path}: not a readable model file", SUFFIX, _AGAIN)
 
 
 def read(path: str | os.PathLike[str]) -> Bundle:
@@ -237,69 +191,29 @@ def read(path: str | os.PathLike[str]) -> Bundle:
     Raises
     ------
     BundleError
-        It is no bundle, of a newer format, or a checksum is wrong.
+        It is no bundle, of a newer format, not what its checksums say, or a value in
+        ``bundle.json`` is of a wrong type or out of range.
     """
     target = Path(path)
-    again = "get or train the model again"
     try:
+        _size(target)
         data = target.read_bytes()
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            info = _info(json.loads(_entry(archive, "bundle.json", target)), target)
-            files = {name: _entry(archive, name, target) for name in info.files}
-    except FileNotFoundError as error:
-        raise BundleError(f"{target}: no such file", "a model file or a model's name") from error
-    except OSError as error:
-        raise BundleError(f"{target}: {error.strerror}", "a model file") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise BundleError(f"{target}: not a readable model file", SUFFIX, again) from error
+            _check_archive(archive, len(data))
+            files = {name: archive.read(name) for name in archive.namelist()}
+        head = _json(files.pop(_HEAD))
+    except (OSError, *_UNREADABLE) as error:
+        raise _refusal(target, error) from error
+    info = parse(head, str(target))
+    if odd := sorted(set(files) ^ set(info.files)):
+        raise BundleError(
+            f"{target}: {odd[0]!r:.60} is not in both the file and its list", "", _AGAIN
+        )
     for name, digest in info.files.items():
         if _sha256(files[name]) != digest:
-            raise BundleError(f"{target}: {name} does not match its checksum", "", again)
-    card = files.pop("card.md", b"").decode("utf-8", "replace")
-    return Bundle(info, files, card, _sha256(data))
-
-
-def _info(values: Any, path: Path) -> BundleInfo:
-    """`bundle.json` as checked values; ValueError and KeyError mean that it is none."""
-    version = values["format"]
-    if not isinstance(version, int) or version > FORMAT:
-        raise BundleError(
-            f"{path}: format {version}", f"at most {FORMAT}", "install a newer genrewise"
-        )
-    known = {item.name for item in fields(BundleInfo)}
-    if unknown := sorted(set(values) - known):
-        raise BundleError(f"{path}: unknown key {unknown[0]!r} in bundle.json", f"format {FORMAT}")
-    try:
-        members = tuple(
-            Member(m["file"], tuple(m["inputs"]), tuple(map(float, m["weights"])))
-            for m in values["members"]
-        )
-        info = BundleInfo(
-            **values
-            | {
-                "labels": tuple(values["labels"]),
-                "members": members,
-                "calibration": Calibration(**values["calibration"]),
-                "unknown": Unknown(**values["unknown"]),
-            }
-        )
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-    _check_shape(info, path)
-    return info
-
-
-def _check_shape(info: BundleInfo, path: Path) -> None:
-    n = len(info.labels)
-    if n < 2 or len(set(info.labels)) != n or not info.members:
-        raise BundleError(f"{path}: {n} labels, {len(info.members)} members", "two labels or more")
-    for member in info.members:
-        if len(member.weights) != n or min(member.weights) < 0:
-            raise BundleError(f"{path}: {member.file} has {len(member.weights)} weights", f"{n}")
-        if missing := set(member.inputs) - set(info.inputs):
-            raise BundleError(f"{path}: {member.file} takes {missing}, which is no input")
-        if member.file not in info.files:
-            raise BundleError(f"{path}: {member.file} is not in the file")
+            raise BundleError(f"{target}: {name} does not match its checksum", "", _AGAIN)
+    text = files.pop(CARD, b"").decode("utf-8", "replace")
+    return Bundle(info, files, text, _sha256(data))
 
 
 @dataclass(frozen=True)
@@ -317,6 +231,8 @@ class ModelEntry:
     needs : tuple of str
         Backbones that it needs.
     path : str
+    error : str
+        Why the file cannot be read; empty where it can.
     """
 
     name: str
@@ -327,6 +243,7 @@ class ModelEntry:
     available: bool
     needs: tuple[str, ...]
     path: str
+    error: str = ""
 
 
 def model_folders() -> tuple[Path, ...]:
@@ -335,6 +252,7 @@ def model_folders() -> tuple[Path, ...]:
 
 
 def _files() -> dict[str, Path]:
+    """Name to file; the name is that of the file."""
     found: dict[str, Path] = {}
     for folder in model_folders():
         if folder.is_dir():
@@ -347,26 +265,41 @@ def _backbone_file(name: str) -> Path:
     return cache_dir() / "backbones" / f"{name}.onnx"
 
 
+def _entry(name: str, path: Path) -> ModelEntry:
+    try:
+        size, info = _size(path), read(path).info
+    except OSError as error:  # it went away meanwhile
+        return ModelEntry(name, (), 0, "", {}, False, (), str(path), str(_refusal(path, error)))
+    except BundleError as error:
+        return ModelEntry(name, (), 0, "", {}, False, (), str(path), str(error))
+    backbones = [_backbone_file(backbone) for backbone in info.backbones()]
+    here = [file for file in backbones if file.is_file()]
+    return ModelEntry(
+        name,
+        info.labels,
+        size + sum(file.stat().st_size for file in here),
+        info.licence,
+        info.metrics,
+        len(here) == len(backbones),
+        info.backbones(),
+        str(path),
+    )
+
+
 def list_models() -> list[ModelEntry]:
-    """All models that can be named, whether they can answer now or not."""
-    entries = []
-    for path in _files().values():
-        info = read(path).info
-        backbones = [_backbone_file(name) for name in info.backbones()]
-        here = [file for file in backbones if file.is_file()]
-        entries.append(
-            ModelEntry(
-                info.name,
-                info.labels,
-                path.stat().st_size + sum(file.stat().st_size for file in here),
-                info.licence,
-                info.metrics,
-                len(here) == len(backbones),
-                info.backbones(),
-                str(path),
-            )
-        )
-    return entries
+    """All models that can be named, whether they can answer now or not.
+
+    A damaged file is listed with its ``error``, so that one does not hide the others.
+    """
+    return [_entry(name, path) for name, path in _files().items()]
+
+
+def _answers(path: Path) -> bool:
+    """Whether a model can answer now."""
+    try:
+        return not needs(path)
+    except BundleError:
+        return False
 
 
 def find(name: str | os.PathLike[str] = "") -> Path:
@@ -376,6 +309,7 @@ def find(name: str | os.PathLike[str] = "") -> Path:
     ----------
     name : str or path
         A model's name, a file, or nothing: then the best of ours that can answer now.
+        What is both is the model; write ``./NAME`` for the file.
 
     Raises
     ------
@@ -388,12 +322,14 @@ def find(name: str | os.PathLike[str] = "") -> Path:
     files = _files()
     if not text:
         for candidate in DEFAULT_MODELS:
-            if candidate in files and not needs(files[candidate]):
+            if candidate in files and _answers(files[candidate]):
                 return files[candidate]
         raise BundleError("no model is installed", "", "install genrewise again")
     if text in files:
         return files[text]
-    if text.endswith(SUFFIX) or os.sep in text or Path(text).is_file():
+    separators = (os.sep, os.altsep or os.sep)
+    is_path = text.endswith(SUFFIX) or any(mark in text for mark in separators)
+    if is_path or os.path.isfile(text):  # noqa: PTH113 - Path.is_file raises for long names
         return Path(text)
     raise UnknownName("model", text, files)
 
@@ -406,13 +342,16 @@ def needs(path: str | os.PathLike[str]) -> tuple[str, ...]:
     BundleError
         The file is no model.
     """
+    target = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            inputs = json.loads(archive.read("bundle.json"))["inputs"]
-        wanted = [spec["backbone"] for spec in inputs.values() if spec["kind"] == "backbone"]
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{os.fspath(path)}: not a readable model file", SUFFIX) from error
-    return tuple(name for name in dict.fromkeys(wanted) if not _backbone_file(name).is_file())
+        size = _size(target)
+        with zipfile.ZipFile(target) as archive:
+            _check_archive(archive, size)
+            head = _json(archive.read(_HEAD))
+    except (OSError, *_UNREADABLE) as error:
+        raise _refusal(target, error) from error
+    wanted = parse(head, str(target)).backbones()
+    return tuple(name for name in wanted if not _backbone_file(name).is_file())
 
 
 def card(path: str | os.PathLike[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrewise import bundle as bundles
 from genrewise.audio import Source
-from genrewise.errors import BundleError
-from genrewise.inputs import Extracted, Input, extract, extract_samples, make_input, open_session
-from genrewise.votes import temper, vote
+from genrewise.errors import BundleError, RecipeError, UnknownName
+from genrewise.input_kinds import open_session, run_session
+from genrewise.inputs import Extracted, Input, extract, extract_samples, make_input
+from genrewise.votes import VOTES, temper, vote
 from genrewise.windows import Span, WindowRule
 
 __all__ = ["Classifier", "Prediction", "Segment", "classify"]
@@ -108,18 +109,28 @@ class _Network:
     """An ONNX file of a bundle; opened when it is first used."""
 
     def __init__(self, data: bytes, name: str, threads: int) -> None:
-        self._data, self._name, self._threads = data, name, threads
+        self._data, self._threads = data, threads
+        self._blame = (name, "get or train the model again")
         self._session: Any = None
 
-    def run(self, x: F32, output: str) -> F32:
+    def run(self, x: F32, output: str, width: int) -> F32:
+        """Answers of shape (n, width).
+
+        Raises
+        ------
+        BundleError
+            The network is damaged, or other shapes or no numbers come out of it.
+        """
         if self._session is None:
-            self._session = open_session(self._data, self._threads)
-        wanted = self._session.get_inputs()[0].shape[1:]
-        if any(isinstance(w, int) and w != h for w, h in zip(wanted, x.shape[1:], strict=True)):
+            self._session = open_session(self._data, self._threads, self._blame)
+        y = run_session(self._session, [output], {"x": x}, self._blame)[0]
+        if y.shape != (len(x), width):
             raise BundleError(
-                f"{self._name} takes arrays of shape {tuple(wanted)}, the inputs give {x.shape[1:]}"
+                f"{self._blame[0]} gives {output} of shape {y.shape}", f"{(len(x), width)}"
             )
-        return np.asarray(self._session.run([output], {"x": x})[0])
+        if not np.isfinite(y).all():
+            raise BundleError(f"{self._blame[0]} gives {output} that are no numbers")
+        return y
 
 
 class Classifier:
@@ -146,24 +157,38 @@ class Classifier:
     """
 
     def __init__(self, model: str | os.PathLike[str] = "", *, threads: int = 1) -> None:
-        self._bundle = bundles.read(bundles.find(model))
+        if threads < 1:
+            raise RecipeError(f"{threads} threads", "1 or more")
+        path = bundles.find(model)
+        self._bundle = bundles.read(path)
         self.info = self._bundle.info
         self.name, self.labels, self.card = self.info.name, self.info.labels, self._bundle.card
-        self.inputs: dict[str, Input] = {
-            name: make_input(spec, threads) for name, spec in self.info.inputs.items()
+        try:
+            self.inputs = self._inputs(threads)
+            self.rule = WindowRule(**self.info.windows)
+        except (RecipeError, UnknownName, TypeError) as error:
+            raise BundleError(f"{path}: {error}", "a model of this version") from error
+        if self.info.vote not in VOTES:
+            raise BundleError(f"{path}: vote {self.info.vote!r}", f"one of {', '.join(VOTES)}")
+        if self.info.multi_label:
+            raise BundleError(f"{path}: several genres at once", "a model that gives one")
+        self._networks = {
+            name: _Network(data, f"{path}: {name}", threads)
+            for name, data in self._bundle.files.items()
         }
-        for name, item in self.inputs.items():
+        self._weights = np.array([member.weights for member in self.info.members])
+
+    def _inputs(self, threads: int) -> dict[str, Input]:
+        """The inputs, made as they were when the model learned."""
+        found = {name: make_input(spec, threads) for name, spec in self.info.inputs.items()}
+        for name, item in found.items():
             if item.fingerprint() != self.info.fingerprints[name]:
                 raise BundleError(
                     f"{self.name}: input {name!r} differs from the one that the model learned with",
                     "the same front end",
                     "train the model again with this version of genrewise",
                 )
-        self.rule = WindowRule(**self.info.windows)
-        self._networks = {
-            name: _Network(data, name, threads) for name, data in self._bundle.files.items()
-        }
-        self._weights = np.array([member.weights for member in self.info.members])
+        return found
 
     def predict_file(
         self, source: Source, *, start: float = 0.0, duration: float | None = None
@@ -188,16 +213,20 @@ class Classifier:
 
         Parameters
         ----------
-        y : array-like, shape (n,)
-            Mono samples, full scale at 1.
+        y : array-like, shape (n,), floating point
+            Mono samples, full scale at 1.  Those that are no finite number count as lost.
         sr : int
             Hz.
-        """
-        samples = np.asarray(y, dtype=np.float32)
-        return self.decide(extract_samples(samples, sr, self.inputs, self.rule))
 
-    def predict_batch(self, items: list[tuple[F32, int]]) -> list[Prediction]:
-        """Say the genre of several tracks, each ``(y, sr)``."""
+        Raises
+        ------
+        AudioError
+            Samples of another shape or type, less than a tenth of a second, no such rate.
+        """
+        return self.decide(extract_samples(y, sr, self.inputs, self.rule))
+
+    def predict_batch(self, items: Iterable[tuple[ArrayLike, int]]) -> list[Prediction]:
+        """Say the genre of several tracks, each ``(y, sr)``; see :meth:`predict`."""
         return [self.predict(y, sr) for y, sr in items]
 
     def window_probabilities(self, arrays: Mapping[str, F32]) -> F64:
@@ -215,9 +244,14 @@ class Classifier:
         total: F64 | float = 0.0
         for member, weights in zip(self.info.members, self._weights, strict=True):
             x = _joined(arrays, member.inputs)
-            total = total + weights * self._networks[member.file].run(x, "probabilities")
-        mixed = np.asarray(total, dtype=np.float64)
-        return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
+            p = self._networks[member.file].run(x, "probabilities", len(self.labels))
+            total = total + weights * p
+        # A converted network may give -1e-8.
+        mixed = np.maximum(np.asarray(total, dtype=np.float64), 0.0)
+        sums = mixed.sum(axis=1, keepdims=True)
+        if not (sums > 0).all():
+            raise BundleError(f"{self.name} gives all labels no probability", "some")
+        return np.asarray(mixed / sums)
 
     def embed(self, arrays: Mapping[str, F32], weights: F64) -> tuple[F32, float]:
         """Embedding of a track and its distance to the nearest label's centre.
@@ -232,7 +266,8 @@ class Classifier:
         spec = self.info.embedding
         if not spec:
             return np.zeros(0, dtype=np.float32), 0.0
-        z = self._networks[spec["file"]].run(_joined(arrays, spec["inputs"]), "embedding")
+        x = _joined(arrays, spec["inputs"])
+        z = self._networks[spec["file"]].run(x, "embedding", spec["size"])
         mean = np.average(z, axis=0, weights=weights)
         centres = np.asarray(spec["centres"], dtype=np.float64)
         distance = float(np.sqrt(((centres - mean) ** 2).sum(axis=1).min() / len(mean)))
@@ -284,7 +319,10 @@ class Classifier:
 
     def _timeline(self, found: Extracted, p: F64, heard: F64) -> tuple[Segment, ...]:
         """Cells of a hop, each the mean of the windows over it; silent cells are left out."""
-        edges = sorted({w.start for w in found.windows} | {found.windows[-1].stop})
+        # A rest that was too short for a window goes with the last one.
+        rest = found.seconds - found.windows[-1].stop
+        end = found.seconds if rest <= self.rule.shortest_rest else found.windows[-1].stop
+        edges = sorted({w.start for w in found.windows} | {end})
         starts = np.array([w.start for w in found.windows])
         stops = np.array([w.stop for w in found.windows])
         cells = []
@@ -318,12 +356,14 @@ def _joined(arrays: Mapping[str, F32], names: tuple[str, ...] | list[str]) -> F3
 
 
 @lru_cache(maxsize=4)
-def _classifier(model: str) -> Classifier:
-    return Classifier(model)
+def _classifier(path: str, _changed: int, _size: int) -> Classifier:
+    return Classifier(path)
 
 
 def classify(source: Source, model: str | os.PathLike[str] = "") -> Prediction:
     """Say the genre of one file; the model stays loaded for the next call.
+
+    A model file that was written anew meanwhile is loaded anew.
 
     Parameters
     ----------
@@ -340,4 +380,9 @@ def classify(source: Source, model: str | os.PathLike[str] = "") -> Prediction:
     >>> genrewise.classify("song.mp3").genre  # doctest: +SKIP
     'jazz'
     """
-    return _classifier(os.fspath(model)).predict_file(source)
+    path = bundles.find(model).absolute()
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return Classifier(path).predict_file(source)  # says what is wrong with it
+    return _classifier(str(path), state.st_mtime_ns, state.st_size).predict_file(source)
