@@ -22,9 +22,11 @@ from genrewise.training.datasets import Dataset
 from genrewise.training.datasets.duplicates import duplicates, merge
 from genrewise.training.datasets.scan import scan
 from genrewise.training.datasets.tags import tag_rows
-from genrewise.training.fitting import Extra
+from genrewise.training.fitting import Extra, joined
 from genrewise.training.recipe import Recipe
 from genrewise.training.report.data import DataReport, data_report
+from genrewise.training.report.data import html as data_html
+from genrewise.training.report.html import Extras, write_report
 from genrewise.training.run import (
     Run,
     make_problem,
@@ -149,7 +151,7 @@ def run_recipe(job: Job) -> dict[str, Any]:
     if job.out is not None:
         _ship(job, result, report)
     report["minutes"] = round((time.monotonic() - began) / 60, 2)
-    _leave(job, result, report)
+    _leave(job, result, report, looked)
     _check_expected(recipe, report)
     return report
 
@@ -234,7 +236,25 @@ def _check_whole(path: Path, result: Run, clips: int = 20) -> float:
     return difference
 
 
-def _leave(job: Job, result: Run, report: Mapping[str, Any]) -> None:
+def _extras(job: Job, result: Run, looked: DataReport) -> Extras:
+    """What the page shows beside the figures: histories, a point for each clip, the data."""
+    table, ships = result.problem.table, result.ships
+    points = ships.embedding.map(
+        joined(table.arrays, ships.embedding_inputs).reshape(len(table.item), -1)
+    )
+    items = np.unique(table.item)
+    nets = {name: net for name, net in ships.estimators.items() if hasattr(net, "history_")}
+    return Extras(
+        history={name: net.history_ for name, net in nets.items()},
+        best_epoch={name: net.best_epoch_ for name, net in nets.items()},
+        embedding=np.stack([points[table.item == i].mean(axis=0) for i in items]),
+        embedding_truth=[result.problem.dataset.items[i].label for i in items],
+        data_html=data_html(looked),
+        recipe=job.recipe.model_dump(mode="json"),
+    )
+
+
+def _leave(job: Job, result: Run, report: Mapping[str, Any], looked: DataReport) -> None:
     """Fill the run folder."""
     recipe = job.recipe
     write_json(job.folder / "recipe.json", recipe.model_dump(mode="json"))
@@ -246,6 +266,7 @@ def _leave(job: Job, result: Run, report: Mapping[str, Any]) -> None:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(result.predictions)
+    write_report(job.folder, report, result.predictions, _extras(job, result, looked))
 
 
 def _check_expected(recipe: Recipe, report: Mapping[str, Any]) -> None:
