@@ -8,6 +8,7 @@ until a track is cut: the parent of the workers stays light.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ __all__ = [
     "Namer",
     "Piece",
     "Track",
+    "at_rate",
     "cut_blocks",
     "cut_track",
 ]
@@ -190,14 +192,15 @@ def cut_track(track: Track, folder: Path, rule: CutRule) -> Piece:
     clips = []
     with Stream(track.source) as stream:
         sr = rule.sr or stream.sr
-        for n, (start, y) in enumerate(cut_blocks(_at_rate(stream, stream.sr, sr), sr, rule)):
+        for n, (start, y) in enumerate(cut_blocks(at_rate(stream, stream.sr, sr), sr, rule)):
             path = f"{track.stem}_{n:04d}.{rule.form}"
             _write(folder / path, y, sr, rule.form)
             clips.append(Clip(path, start / sr, len(y) / sr))
         return Piece(tuple(clips), stream.seconds, stream.lost, stream.partial)
 
 
-def _at_rate(blocks: Iterable[F32], sr_in: int, sr_out: int) -> Iterator[F32]:
+def at_rate(blocks: Iterable[F32], sr_in: int, sr_out: int) -> Iterator[F32]:
+    """Blocks of samples at another rate; the last one may be a rest of a few samples."""
     import numpy as np
 
     from genrewise.audio import Resampler
@@ -271,7 +274,8 @@ class Namer:
             about.setdefault("label", parts[0])
         stem, full = _short(whole.with_suffix("")), _short(whole)
         # song.mp3 beside song.flac, or a second folder with the same song.
-        candidates = (stem, full, *(f"{full}-{n}" for n in range(2, len(self.used) + 3)))
+        numbered = (f"{full}-{n}" for n in itertools.count(2))
+        candidates = itertools.chain((stem, full), numbered)
         stem = next(c for c in candidates if c.casefold() not in self.used)
         self.used.add(stem.casefold())
         return Track(source, stem, about)
@@ -345,8 +349,14 @@ class Manifest:
         self._rows.writeheader()
         self._listed = 0
 
-    def add(self, track: Track, piece: Piece) -> None:
-        """Write a row for each clip of a track; the track is its group where none is known."""
+    def add(self, track: Track, piece: Piece) -> int:
+        """Write a row for each clip of a track; the track is its group where none is known.
+
+        Returns
+        -------
+        int
+            How many.
+        """
         for clip in piece.clips:
             row = {
                 "label": "",
@@ -360,6 +370,7 @@ class Manifest:
             self._rows.writerow(row)
         self._listed += len(piece.clips)
         self._file.flush()
+        return len(piece.clips)
 
     def __enter__(self) -> Manifest:
         return self
