@@ -35,7 +35,7 @@ class _CsvTable:
         # A name that is no UTF-8 is written as the bytes that it is.
         self._file: TextIO | None = None
         if path:
-            self._file = Path(path).open(  # noqa: SIM115: closed by close()
+            self._file = Path(path).open(  # noqa: SIM115
                 "w", encoding="utf-8", errors="surrogateescape", newline=""
             )
         self._out = self._file or ready_stdout()
