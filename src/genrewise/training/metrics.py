@@ -86,7 +86,9 @@ def bootstrap_interval(
     """Percentile interval of an accuracy, with whole groups resampled (Field & Welsh 2007).
 
     Items of one artist are not independent: resampling items would give an interval
-    that is too narrow.
+    that is too narrow.  Where all items are right, or none, every resample is the same
+    and says nothing; the exact interval of that many groups (Clopper & Pearson 1934)
+    stands in.
 
     Parameters
     ----------
@@ -101,11 +103,16 @@ def bootstrap_interval(
     Returns
     -------
     lo, hi : float, 0..1
-        The accuracy itself twice where there is only one group.
+        0 and 1 for a single group, of which nothing follows for others.
     """
     hits = np.asarray(right, dtype=np.float64)
     ids = np.arange(len(hits)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    n_groups = int(ids.max()) + 1
+    n_groups, tail = int(ids.max()) + 1, (1.0 - level) / 2.0
+    if n_groups == 1:
+        return 0.0, 1.0
+    if hits.all() or not hits.any():
+        edge = float(tail ** (1.0 / n_groups))
+        return (edge, 1.0) if hits.all() else (0.0, 1.0 - edge)
     totals = np.stack([np.bincount(ids, hits, n_groups), np.bincount(ids, minlength=n_groups)], 1)
     rng = np.random.default_rng(seed)
     draws = np.empty(n_bootstrap)
@@ -115,7 +122,6 @@ def bootstrap_interval(
         counts = rng.multinomial(n_groups, even, size=min(step, n_bootstrap - i))
         sums = counts @ totals
         draws[i : i + step] = sums[:, 0] / sums[:, 1]
-    tail = (1.0 - level) / 2.0
     lo, hi = np.quantile(draws, [tail, 1.0 - tail])
     return float(lo), float(hi)
 
@@ -297,7 +303,9 @@ def fit_temperature(logp: ArrayLike, truth: ArrayLike, groups: ArrayLike | None 
     """Temperature that makes held-out answers likeliest (Guo et al. 2017).
 
     Calibrated probabilities are ``softmax(logp / temperature)``; the order of the
-    labels does not change.
+    labels does not change.  The logarithm of the temperature has a standard normal
+    prior: it counts for nothing beside some dozens of answers with mistakes among
+    them, and keeps a handful of right ones from making the model certain.
 
     Parameters
     ----------
@@ -318,15 +326,16 @@ def fit_temperature(logp: ArrayLike, truth: ArrayLike, groups: ArrayLike | None 
     scores, true = np.asarray(logp, dtype=np.float64), np.asarray(truth, dtype=np.int64)
     scores = np.maximum(scores - scores.max(axis=1, keepdims=True), LEAST_LOG)
     rows = np.arange(len(true))
-    if groups is None:
-        weight = np.full(len(true), 1.0 / len(true))
-    else:
-        _, ids, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-        weight = 1.0 / (sizes[ids] * len(sizes))
+    if len(true) == 0:
+        raise DatasetError("no items to calibrate on", "a validation side")
+    ids = rows if groups is None else np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(ids)
+    units = len(sizes)
+    weight = 1.0 / (sizes[ids] * units)
 
     def loss(log_temperature: float) -> float:
         logs = _log_softmax(scores / np.exp(log_temperature))
-        return float(-(weight @ logs[rows, true]))
+        return float(-(weight @ logs[rows, true]) + 0.5 * log_temperature**2 / units)
 
     edge = np.log(1000.0)
     found = minimize_scalar(loss, bounds=(-edge, edge), method="bounded", options={"xatol": 1e-6})
