@@ -32,6 +32,9 @@ __all__ = [
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
+#: Rows that a model can learn from in minutes; a kernel's time grows with their square.
+MOST_ROWS = {"svc": 4000, "linear-svc": 4000}
+
 #: Values of an embedding.
 EMBEDDING_SIZE = 64
 
@@ -58,6 +61,20 @@ def joined(arrays: Mapping[str, F32], names: Sequence[str]) -> F32:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
+def _thinned(rows: I64, item: I64, most: int) -> I64:
+    """At most `most` rows: fewer windows of each item first, then fewer items, spread evenly."""
+    if len(rows) <= most:
+        return rows
+    _, first, counts = np.unique(item[rows], return_index=True, return_counts=True)
+    order = np.concatenate([np.arange(n) / n for n in counts])
+    kept = np.sort(np.argsort(order + np.arange(len(rows)) * 1e-12, kind="stable")[:most])
+    return (
+        rows[kept]
+        if most > len(first)
+        else rows[first[np.linspace(0, len(first) - 1, most).astype(int)]]
+    )
+
+
 def fit_member(
     member: Member,
     table: Table,
@@ -79,6 +96,7 @@ def fit_member(
         Joined to the rows where the member looks at that input alone.
     """
     rows = select_windows(table, items, recipe.fit.windows_per_item)
+    rows = _thinned(rows, table.item, MOST_ROWS.get(member.model, len(rows)))
     x, of = joined(table.arrays, member.inputs)[rows], table.item[rows]
     truth, group = y[of], groups[of]
     if extra is not None and member.inputs == (extra.input,):
