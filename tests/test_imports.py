@@ -112,6 +112,27 @@ assert main(["classify", "--model", "small-gtzan-v1", "--jsonl", sys.argv[1]]) =
     assert loaded(code, str(song)) & (HEAVY - {"rich"}) == set()
 
 
+@pytest.mark.parametrize("module", ["pydantic", "sklearn", "pandas.core"])
+def test_a_library_that_is_missing_is_an_extra_to_install(module: str, tmp_path: Path) -> None:
+    code = """
+import importlib, sys
+from genrewise import cli
+name = sys.argv[1]
+def start(*_args, **_more):
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+importlib.import_module("genrewise.training.default").recipe_for = start
+sys.exit(cli.main(["train", sys.argv[2], "-o", "x.genrewise"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, module, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"Error: genrewise train needs the extra [train] (no module {module!r})."
+        ' Run: pip install "genrewise[train]"\n'
+    )
+
+
 def test_the_public_names_are_few_and_there() -> None:
     assert len(genrewise.__all__) <= 20
     assert genrewise.__all__ == sorted(genrewise.__all__)

@@ -16,7 +16,7 @@ import click
 
 from genrewise import engine
 from genrewise.cli.options import no_colour_option
-from genrewise.errors import GenrewiseError, UnknownName
+from genrewise.errors import GenrewiseError, MissingExtra, UnknownName
 
 __all__ = ["COMMANDS", "CommandTable", "main"]
 
@@ -122,9 +122,22 @@ class CommandTable(click.Group):
 
             if engine.ctrl_c.seen:  # an interrupt that came out as something else
                 raise click.exceptions.Exit(_complain("interrupted", 130)) from None
+            if missing := _missing_extra(ctx, error):
+                raise click.exceptions.Exit(_complain(f"Error: {missing}", 3)) from None
 
             text = str(GenrewiseError(*describe(error)[1]))
             raise click.exceptions.Exit(_complain(text, 1)) from None
+
+
+def _missing_extra(ctx: click.Context, error: Exception) -> MissingExtra | None:
+    """What a command that needs an extra says where one of its libraries is not there."""
+    name = ctx.invoked_subcommand or ""
+    extra = COMMANDS[name][1] if name in COMMANDS else ""
+    if not extra or not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    if error.name.partition(".")[0] == "genrewise":  # a fault of ours, not the user's
+        return None
+    return MissingExtra(f"genrewise {name}", extra, error.name)
 
 
 def _drop_stdout() -> None:
