@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from genrewise.cut import Track
 from genrewise.engine import Outcome
 from genrewise.errors import AudioError, DatasetError, MissingExtra
 from genrewise.features.summary import gtzan57
+from genrewise.training.datasets import read
 
 SR = 22050
 
@@ -108,6 +111,50 @@ def test_parquet_holds_the_same(music: Path, tmp_path: Path) -> None:
     got = np.array(table["mfcc_mean_01"], dtype=np.float32)
     np.testing.assert_array_equal(got, np.array([r["mfcc_mean_01"] for r in plain], np.float32))
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_table_is_a_data_set(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "t.csv"
+    run(music, "-o", out, "--window", "1")
+    dataset = read(out)
+    assert dataset.labels == ("jazz", "rock")
+    assert dataset.table is not None
+    assert dataset.table.values.shape == (7, 57)
+    assert list(dataset.table.names)[:2] == ["chroma_stft_mean", "chroma_stft_var"]
+    # Windows of one file stay together.
+    assert len({(i.track, i.group) for i in dataset.items}) == 2
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac", "aiff"])
+def test_formats_and_stereo(tmp_path: Path, suffix: str) -> None:
+    t = np.arange(2 * SR)[:, None] / SR
+    y = (0.3 * np.sin(2 * np.pi * t * [440, 660])).astype(np.float32)
+    soundfile.write(tmp_path / f"s.{suffix}", y, SR)
+    (row,) = FeatureJob("gtzan57")()(Track(str(tmp_path / f"s.{suffix}"), "s", {})).rows
+    assert row["rms_mean"] == pytest.approx(float(np.sqrt((y.mean(axis=1) ** 2).mean())), rel=0.1)
+    assert row["length"] == pytest.approx(2 * SR, abs=2400)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
+def test_ctrl_c_ends_at_once_and_keeps_the_rows(tmp_path: Path) -> None:
+    for i in range(40):
+        song(tmp_path / "many" / f"{i:02d}.wav", 20, 200 + i)
+    out = tmp_path / "t.csv"
+    command = [sys.executable, "-m", "genrewise", "features", tmp_path / "many", "-o", out]
+    process = subprocess.Popen(
+        [*map(str, command), "--workers", "1"], stderr=subprocess.PIPE, text=True
+    )
+    part = tmp_path / "t.csv.part"
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not (part.exists() and part.read_text().count("\n") > 2):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+    assert len(rows(part.read_text())) >= 2
 
 
 def test_the_manifest_of_a_folder_is_taken_over(music: Path) -> None:
