@@ -316,7 +316,9 @@ def _check_numbers(start: float, duration: float, block_seconds: float) -> None:
 def _clean(y: F32) -> int:
     """Zero what is not a number, in place; how many samples that were."""
     # The square sum of finite samples is finite: one pass, no temporary array.
-    if math.isfinite(np.dot(y, y)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(np.dot(y, y))
+    if finite:
         return 0
     bad = ~np.isfinite(y)
     y[bad] = 0

@@ -232,14 +232,14 @@ class BackboneInput(Input):
         hop: int = 187,
         threads: int = 1,
     ) -> None:
+        if not 1 <= hop <= self.patch:
+            raise RecipeError(f"a hop of {hop} frames between patches", f"1 to {self.patch}")
         self.backbone, self.layers, self.summary, self.hop = backbone, layers, summary, hop
         self.frontend = FrontEnd(
             sr=16000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect", log="log1e4"
         )
         self.rate = self.frontend.frame_rate / hop
         self.offset = (self.patch / 2) / self.frontend.frame_rate
-        if not 1 <= hop <= self.patch:
-            raise RecipeError(f"a hop of {hop} frames between patches", f"1 to {self.patch}")
         self._columns = self._columns_of(layers)
         _known("summary", summary, ("mean", "std"))
         self._threads = threads

@@ -136,7 +136,9 @@ def _sounding(blocks: Iterable[F32], bad: list[int]) -> Iterator[F32]:
     """The blocks with what is no sound set to 0; how many samples that were goes to `bad`."""
     for y in blocks:
         # The sum of squares says in one pass, without a new array, that all are in range.
-        if np.dot(y, y) <= _LOUDEST:
+        with np.errstate(over="ignore", invalid="ignore"):
+            in_range = bool(np.dot(y, y) <= _LOUDEST)
+        if in_range:
             yield y
             continue
         wrong = ~(np.abs(y) <= _LOUDEST)
