@@ -195,7 +195,6 @@ def _stack(estimator: Any, shape: tuple[int, ...]) -> Any:
 def _scikit(estimator: Any, shape: tuple[int, ...]) -> Any:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
-    from skl2onnx.common.exceptions import MissingShapeCalculator
     from sklearn.base import is_classifier
 
     try:
@@ -207,7 +206,7 @@ def _scikit(estimator: Any, shape: tuple[int, ...]) -> Any:
                 options={id(estimator): {"zipmap": False}} if is_classifier(estimator) else None,
                 target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
             )
-    except (MissingShapeCalculator, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:  # the ways in which it gives up
         raise RecipeError(
             f"no converter to ONNX for {type(estimator).__name__}",
             "one of our models, or a scikit-learn classifier that skl2onnx knows",

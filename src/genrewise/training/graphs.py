@@ -215,10 +215,27 @@ def _prefixed(model: Any, prefix: str, source: str, target: str) -> tuple[list[A
     return list(copy.graph.node), list(copy.graph.initializer)
 
 
+def _plain_names(graph: Any) -> None:
+    """Number the names inside a graph, some of which the converters draw at random."""
+    names = {"x": "x", "probabilities": "probabilities", "": ""}
+    for held in graph.initializer:
+        held.name = names.setdefault(held.name, f"c{len(names)}")
+    for node in graph.node:
+        node.name, node.doc_string = "", ""
+        for row in (node.input, node.output):
+            for i, name in enumerate(row):
+                row[i] = names.setdefault(name, f"t{len(names)}")
+    del graph.value_info[:]
+    graph.name = "genrewise"
+    for end in (*graph.input, *graph.output):
+        end.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
 def stamp(model: Any) -> Any:
     """Fix the versions that a graph declares and drop what the converters wrote about it.
 
     Converters write nodes for our opset and may declare an older one that says the same.
+    The same model gives the same bytes.
     """
     from onnx import helper
 
@@ -230,6 +247,7 @@ def stamp(model: Any) -> Any:
     model.ir_version = IR_VERSION
     del model.metadata_props[:]
     model.producer_name, model.producer_version, model.doc_string = "genrewise", "", ""
+    _plain_names(model.graph)
     return model
 
 

@@ -96,6 +96,11 @@ class GroupedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Above 15,000 rows, or with one label or one group only.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
+        if sample_weight is not None:
+            # libsvm drops rows of weight 0 itself and then numbers its vectors wrongly.
+            used = np.flatnonzero(np.asarray(sample_weight) > 0)
+            X, y, sample_weight = X[used], y[used], np.asarray(sample_weight)[used]
+            groups = None if groups is None else np.asarray(groups)[used]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise RecipeError("one label in the training data", "two or more")
@@ -137,7 +142,7 @@ class GroupedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights, bias = np.zeros((len(gram), n_classes)), np.full(n_classes, -1.0)
         for c in range(n_classes):
             target = index == c
-            if not target[weight > 0].any() or target[weight > 0].all():
+            if not target.any() or target.all():
                 continue
             machine = SVC(C=self.C, kernel="precomputed", cache_size=500)
             machine.fit(gram, target, sample_weight=weight)
