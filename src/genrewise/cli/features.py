@@ -117,7 +117,7 @@ def _keep(table: TableFile, windows: bool) -> Callable[[Track, Rows], int]:
     "--window",
     type=seconds,
     default=0.0,
-    help="Seconds of a row; by default a row a track, of 20 minutes at the most.",
+    help="Seconds of a row; by default a row a track, of 10 minutes at the most.",
 )
 @click.option(
     "--workers", type=click.IntRange(0), default=0, metavar="N", help="Processes; 0: one a CPU."

@@ -116,7 +116,7 @@ def _size(_ctx: click.Context, _option: click.Parameter, value: str) -> tuple[in
     "--clip",
     type=seconds,
     default=0.0,
-    help="Seconds of a picture; by default a picture a track, of 20 minutes at the most.",
+    help="Seconds of a picture; by default a picture a track, of 10 minutes at the most.",
 )
 @click.option(
     "--workers", type=click.IntRange(0), default=0, metavar="N", help="Processes; 0: one a CPU."

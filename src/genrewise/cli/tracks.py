@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Pieces", "namers", "tracks"]
 
 #: Seconds of a track that are taken as one piece at the most: a gigabyte of spectra.
-LONGEST = 1200.0
+LONGEST = 600.0
 
 
 def tracks(namers: Iterable[tuple[str, Namer]], tally: Tally) -> Iterator[Track | Refused]:
