@@ -380,9 +380,10 @@ def classify(source: Source, model: str | os.PathLike[str] = "") -> Prediction:
     >>> genrewise.classify("song.mp3").genre  # doctest: +SKIP
     'jazz'
     """
-    path = bundles.find(model).absolute()
+    path = bundles.find(model)
     try:
+        path = path.resolve()
         state = path.stat()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return Classifier(path).predict_file(source)  # says what is wrong with it
     return _classifier(str(path), state.st_mtime_ns, state.st_size).predict_file(source)
