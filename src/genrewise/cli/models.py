@@ -31,7 +31,8 @@ def _figure(metrics: Mapping[str, Any]) -> str:
 
 
 def _row(entry: ModelEntry) -> list[str]:
-    here = "yes" if entry.available else "no: genrewise models get " + entry.name
+    lacks = "damaged: " + entry.path if entry.error else "genrewise models get " + entry.name
+    here = "yes" if entry.available else "no: " + lacks
     labels = str(len(entry.labels))
     return [
         entry.name,
