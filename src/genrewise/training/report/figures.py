@@ -1,7 +1,8 @@
 """The figures of a report, drawn small so that a telephone shows them at their own size.
 
-Every function gives a matplotlib figure; :func:`svg` makes of it a picture for a light
-or a dark page.  Nothing goes through pyplot, so no display and no global state is needed.
+Every function gives a matplotlib figure; :func:`svg` and :func:`darkened` make of it
+pictures for a light and a dark page.  Nothing goes through pyplot, so no display and no
+global state is needed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "calibration",
     "confusion",
     "curves",
+    "darkened",
     "genres",
     "plane",
     "png",
@@ -98,20 +100,17 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
 
 
 @_styled
-def svg(figure: Figure, *, dark: bool = False) -> str:
-    """A figure as SVG; the same input gives the same text.
-
-    Parameters
-    ----------
-    dark : bool
-        In the colours of a dark page.
-    """
+def svg(figure: Figure) -> str:
+    """A figure as SVG for a light page; the same input gives the same text."""
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    if dark:
-        text = re.sub("|".join(_DARK), lambda found: _DARK[found[0]], text)
     return text[text.index("<svg") :]
+
+
+def darkened(text: str) -> str:
+    """The SVG of :func:`svg` in the colours of a dark page."""
+    return re.sub("|".join(_DARK), lambda found: _DARK[found[0]], text)
 
 
 @_styled

@@ -80,14 +80,15 @@ def write_report(
     pictures = folder / "figures"
     pictures.mkdir(parents=True, exist_ok=True)
     drawn = draw(report, predictions, extras)
+    vectors = {name: figures.svg(figure) for name, figure in drawn.items()}
     for name, figure in drawn.items():
+        (pictures / f"{name}.svg").write_text(vectors[name], encoding="utf-8")
         (pictures / f"{name}.png").write_bytes(figures.png(figure))
-        (pictures / f"{name}.svg").write_text(figures.svg(figure), encoding="utf-8")
     part = part_of(report)
     text = tex.tables(report["name"], part, report["protocol"], levels_of(report[part]))
     (folder / "tables.tex").write_text(text, encoding="utf-8")
     target = folder / "report.html"
-    target.write_text(page(report, predictions, extras, drawn), encoding="utf-8")
+    target.write_text(page(report, predictions, extras, vectors), encoding="utf-8")
     return target
 
 
@@ -175,7 +176,7 @@ def page(
     report: Mapping[str, Any],
     predictions: Sequence[Row],
     extras: Extras,
-    drawn: Mapping[str, Any],
+    drawn: Mapping[str, str],
 ) -> str:
     """The whole page.
 
@@ -183,8 +184,8 @@ def page(
     ----------
     report, predictions, extras
         As of :func:`write_report`.
-    drawn : mapping
-        As of :func:`draw`.
+    drawn : mapping of str to str
+        Figures of :func:`draw` as SVG.
     """
     worst = mistakes(predictions, part_of(report), list(levels_of(report[part_of(report)]))[-1])
     parts = [
@@ -210,6 +211,6 @@ def page(
         f"<title>{name}: report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<header>{sections.headline(report)}</header>\n<nav>{links}</nav>\n"
         f"<main>\n{body}\n</main>\n"
-        f"<footer>Written by genrewise {escape(str(report.get('version', '')))}; the numbers"
-        " are in report.json and predictions.csv beside this page.</footer>\n</body>\n</html>\n"
+        "<footer>Written by genrewise; the numbers are in report.json and predictions.csv beside"
+        " this page.</footer>\n</body>\n</html>\n"
     )

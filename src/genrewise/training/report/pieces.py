@@ -102,19 +102,20 @@ def _uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def pictures(wanted: Sequence[tuple[str, str]], drawn: Mapping[str, Any]) -> str:
-    """Figures with captions, each drawn for light and dark; those not drawn are left out.
+def pictures(wanted: Sequence[tuple[str, str]], drawn: Mapping[str, str]) -> str:
+    """Figures with captions, each for light and dark; those not drawn are left out.
 
     Parameters
     ----------
     wanted : sequence of (str, str)
         Name of the figure and its caption as HTML.
-    drawn : mapping of str to Figure
+    drawn : mapping of str to str
+        Figures as SVG by name
     """
     parts = []
     for name, caption in wanted:
         if name in drawn:
-            light, dark = figures.svg(drawn[name]), figures.svg(drawn[name], dark=True)
+            light, dark = drawn[name], figures.darkened(drawn[name])
             parts.append(
                 '<figure><picture><source media="(prefers-color-scheme: dark)"'
                 f' srcset="{_uri(dark)}"><img src="{_uri(light)}" alt="{escape(name)}"></picture>'

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Report = Mapping[str, Any]
-Drawn = Mapping[str, Any]
+Drawn = Mapping[str, str]
 
 
 def _top(report: Report) -> tuple[str, Mapping[str, Any]]:
