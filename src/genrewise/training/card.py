@@ -125,5 +125,16 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
             f"The aim of {1 - unknown['target_risk']:.0%} right was not reached without refusing"
             " too many."
         )
+    lines += [
+        "",
+        "| from a confidence of | answered | right of these |",
+        "|---|---|---|",
+        *(
+            f"| {row['confidence']:.2f} | {row['answered']:.0%} | {row['right_when_answered']:.0%} |"
+            for row in unknown["table"]
+        ),
+    ]
+    if recipe.expectation:
+        lines += ["", "## What to expect on other music", "", recipe.expectation.strip()]
     lines += ["", "## Made of", "", f"Members: {', '.join(report['chosen'])}.", ""]
     return "\n".join(lines)

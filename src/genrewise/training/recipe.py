@@ -113,6 +113,7 @@ class Recipe(_Frozen):
     system: str = ""
     licence: str = ""
     notes: str = ""
+    expectation: str = ""
     minutes: float = 0.0
     published: Mapping[str, Any] = Field(default_factory=dict)
     data: Data = Data()
