@@ -130,8 +130,8 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
         "| from a confidence of | answered | right of these |",
         "|---|---|---|",
         *(
-            f"| {row['confidence']:.2f} | {row['answered']:.0%} | {row['right_when_answered']:.0%} |"
-            for row in unknown["table"]
+            f"| {at['confidence']:.2f} | {at['answered']:.0%} | {at['right_when_answered']:.0%} |"
+            for at in unknown["table"]
         ),
     ]
     if recipe.expectation:
