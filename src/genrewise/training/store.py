@@ -1,16 +1,10 @@
-"""Windows of a data set, extracted once and kept on disk.
-
-Each item and input has a file of its own, written whole or not at all, so a run that
-was stopped goes on where it was and a new input costs only itself.
-"""
+"""Windows of a data set, extracted once and kept on disk; see :mod:`.kept`."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +14,9 @@ from numpy.typing import NDArray
 from genrewise import engine
 from genrewise.cache import cache_dir
 from genrewise.errors import DatasetError
-from genrewise.files import replace_file
 from genrewise.inputs import extract, make_input
-from genrewise.training.datasets import Dataset, Item
+from genrewise.training import kept
+from genrewise.training.datasets import Dataset
 from genrewise.windows import WindowRule
 
 __all__ = ["Table", "extract_dataset", "select_windows"]
@@ -76,36 +70,13 @@ class _Job:
         def work(task: tuple[str, float, float | None, str]) -> str:
             source, start, duration, target = task
             found = extract(source, made, self.rule, start=start, duration=duration)
-            buffer = BytesIO()
-            # numpy's stub takes only arrays that are named by keyword.
-            np.savez(
-                buffer,
-                allow_pickle=False,
-                spans=np.array([(w.start, w.stop) for w in found.windows]),
-                levels=found.levels,
-                **{f"x_{name}": array for name, array in found.arrays.items()},
-            )
-            path = Path(target)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, buffer.getvalue())
+            arrays: dict[str, NDArray[Any]] = {f"x_{name}": x for name, x in found.arrays.items()}
+            arrays["spans"] = np.array([(w.start, w.stop) for w in found.windows])
+            arrays["levels"] = found.levels
+            kept.keep(Path(target), arrays)
             return target
 
         return work
-
-
-def _state(path: str) -> tuple[Any, ...]:
-    """What tells that a file is the same one: size and time of the last change."""
-    try:
-        stat = Path(path).stat()
-    except OSError:
-        return (path,)
-    return (str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns)
-
-
-def _target(folder: Path, file: str, item: Item, fingerprint: str) -> Path:
-    key = json.dumps([_state(file), item.start, item.duration, fingerprint])
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return folder / digest[:2] / f"{digest[2:26]}.npz"
 
 
 def extract_dataset(
@@ -145,50 +116,52 @@ def extract_dataset(
     place = folder or cache_dir() / "features"
     prints = {name: make_input(spec).fingerprint() for name, spec in inputs.items()}
     fingerprint = json.dumps([prints, rule.to_json()], sort_keys=True)
-    files = [dataset.file(i) for i in range(len(dataset))]
-    targets = [
-        _target(place, file, item, fingerprint)
-        for file, item in zip(files, dataset.items, strict=True)
-    ]
-    missing = [i for i, target in enumerate(targets) if not target.is_file()]
-    tasks = [
-        (files[i], dataset.items[i].start, dataset.items[i].duration, str(targets[i]))
-        for i in missing
-    ]
+    tasks = []
+    for i, item in enumerate(dataset.items):
+        file = dataset.file(i)
+        target = kept.key_of(place, file, item.start, item.duration, fingerprint)
+        tasks.append((file, item.start, item.duration, str(target)))
+    names = (*(f"x_{name}" for name in inputs), "spans", "levels")
+    found = {i: kept.load(Path(task[3]), names) for i, task in enumerate(tasks)}
+    kept.touch(Path(tasks[i][3]) for i, arrays in found.items() if arrays is not None)
+    missing = [i for i, arrays in found.items() if arrays is None]
     failed: dict[int, str] = {}
-    outcomes = engine.run(_Job(inputs, rule), tasks, workers=workers, time_limit=TIME_LIMIT)
+    outcomes = engine.run(
+        _Job(inputs, rule), [tasks[i] for i in missing], workers=workers, time_limit=TIME_LIMIT
+    )
     for done, (i, outcome) in enumerate(zip(missing, outcomes, strict=True), start=1):
-        if outcome.kind != "ok":
-            failed[i] = outcome.error
+        if outcome.kind == "ok":
+            found[i] = kept.load(Path(tasks[i][3]), names)
+        if found[i] is None:
+            failed[i] = outcome.error.removeprefix(f"{tasks[i][0]}: ") or "its windows are gone"
         if progress:
-            progress(len(targets) - len(missing) + done)
-    return _assemble(targets, failed, rule, list(inputs))
+            progress(len(tasks) - len(missing) + done)
+    kept.prune(place)
+    there = {i: arrays for i, arrays in found.items() if arrays is not None}
+    return _assemble(there, failed, rule, list(inputs))
 
 
 def _assemble(
-    targets: Sequence[Path], failed: Mapping[int, str], rule: WindowRule, names: Sequence[str]
+    found: Mapping[int, Mapping[str, NDArray[Any]]],
+    failed: Mapping[int, str],
+    rule: WindowRule,
+    names: Sequence[str],
 ) -> Table:
-    parts: dict[str, list[F32]] = {name: [] for name in names}
-    item, spans, levels = [], [], []
-    for i, target in enumerate(targets):
-        if i in failed:
-            continue
-        with np.load(target, allow_pickle=False) as stored:
-            for name in names:
-                parts[name].append(stored[f"x_{name}"])
-            spans.append(stored["spans"])
-            levels.append(stored["levels"])
-        item.append(np.full(len(spans[-1]), i))
-    if not item:
+    if not found:
         reason = next(iter(failed.values()), "the data set is empty")
         raise DatasetError(f"no file could be read: {reason}", "audio files")
-    span = np.concatenate(spans)
+
+    def joined(key: str) -> NDArray[Any]:
+        return np.concatenate([arrays[key] for arrays in found.values()])
+
+    counts = [len(arrays["spans"]) for arrays in found.values()]
+    span = joined("spans")
     return Table(
-        {name: np.concatenate(found) for name, found in parts.items()},
-        np.concatenate(item),
+        {name: joined(f"x_{name}") for name in names},
+        np.repeat(np.array(list(found), dtype=np.int64), counts),
         span[:, 0],
         span[:, 1],
-        np.concatenate(levels) >= rule.silence_db,
+        joined("levels") >= rule.silence_db,
         tuple(sorted(failed.items())),
     )
 

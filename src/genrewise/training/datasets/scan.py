@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from genrewise import engine
 from genrewise.audio import Resampler, Stream
 from genrewise.features.frontend import stream_log_mel
+from genrewise.training import kept
 from genrewise.training.datasets.base import Dataset
 from genrewise.training.datasets.fingerprint import FRONTEND, fingerprint
 
@@ -26,6 +29,11 @@ SILENCE_DB = -60.0
 CLIPPED = 0.999
 #: Seconds that one file may take.
 TIME_LIMIT = 600.0
+#: Raised when :func:`measure` finds other facts in the same file.
+_WHAT = f"facts 1 {FRONTEND.fingerprint()}"
+
+#: What to open, its name in the data set, start and duration.
+Task = tuple[str, str, float, float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +119,7 @@ class _Meter:
         return 10 * math.log10(self.power / self.n) if self.power > 0 else -math.inf
 
 
-def measure(item: tuple[str, str, float, float | None]) -> Facts:
+def measure(item: Task) -> Facts:
     """Decode one item in bounded memory.
 
     Parameters
@@ -155,12 +163,38 @@ def measure(item: tuple[str, str, float, float | None]) -> Facts:
         )
 
 
-def _setup() -> Callable[[tuple[str, str, float, float | None]], Facts]:
-    return measure
+def _work(pair: tuple[Task, Path | None]) -> Facts:
+    """Measure an item and keep what was found, if anywhere."""
+    task, target = pair
+    facts = measure(task)
+    if target is not None:
+        _keep(target, facts)
+    return facts
+
+
+def _setup() -> Callable[[tuple[Task, Path | None]], Facts]:
+    return _work
+
+
+def _keep(path: Path, facts: Facts) -> None:
+    plain = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name != "prints"}
+    kept.keep(path, {"facts": np.array(json.dumps(plain)), "prints": facts.prints})
+
+
+def _load(path: Path | None, name: str) -> Facts | None:
+    found = path and kept.load(path, ("facts", "prints"))
+    if not found:
+        return None
+    plain = json.loads(str(found["facts"])) | {"path": name}
+    return Facts(**plain, prints=found["prints"])
 
 
 def scan(
-    dataset: Dataset, *, workers: int = 0, progress: Callable[[int], None] | None = None
+    dataset: Dataset,
+    *,
+    workers: int = 0,
+    progress: Callable[[int], None] | None = None,
+    folder: Path | None = None,
 ) -> tuple[Facts, ...]:
     """Facts of every item, in the order of the data set.
 
@@ -172,6 +206,8 @@ def scan(
         Processes; 0 takes one a CPU.
     progress : callable, optional
         Called with the number of items that are done.
+    folder : Path, optional
+        Where facts are kept until their files change; by default they are not.
 
     Returns
     -------
@@ -180,17 +216,22 @@ def scan(
     """
     if dataset.kind != "audio":
         return ()
-    jobs = [
-        (dataset.file(i), item.path, item.start, item.duration)
-        for i, item in enumerate(dataset.items)
-    ]
-    facts = []
-    for outcome in engine.run(_setup, jobs, workers=workers, time_limit=TIME_LIMIT):
-        if outcome.kind == "ok":
-            facts.append(outcome.value)
-        else:
-            file, path, *_ = outcome.item
-            facts.append(Facts(path, error=outcome.error.removeprefix(f"{file}: ")))
+    tasks: list[tuple[Task, Path | None]] = []
+    for i, item in enumerate(dataset.items):
+        task = (dataset.file(i), item.path, item.start, item.duration)
+        place = folder and kept.key_of(folder, task[0], item.start, item.duration, _WHAT)
+        tasks.append((task, place))
+    facts = [_load(place, task[1]) for task, place in tasks]
+    kept.touch(place for (_, place), one in zip(tasks, facts, strict=True) if place and one)
+    missing = [i for i, one in enumerate(facts) if one is None]
+    jobs = [tasks[i] for i in missing]
+    outcomes = engine.run(_setup, jobs, workers=workers, time_limit=TIME_LIMIT)
+    for done, (i, outcome) in enumerate(zip(missing, outcomes, strict=True), start=1):
+        file, path, *_ = tasks[i][0]
+        failed = Facts(path, error=outcome.error.removeprefix(f"{file}: "))
+        facts[i] = outcome.value if outcome.kind == "ok" else failed
         if progress:
-            progress(len(facts))
-    return tuple(facts)
+            progress(len(facts) - len(missing) + done)
+    if folder is not None:
+        kept.prune(folder)
+    return tuple(one for one in facts if one is not None)
