@@ -59,9 +59,9 @@ def large_model(paths: list[Path]) -> tuple[list[Row], dict[str, float]]:
     classifier = Classifier(LARGE)
     classifier.predict_file(paths[0])
     song = median(timed(over([path], classifier.predict_file))() for path in paths)
-    (backbone,) = [i for i in classifier.inputs.values() if i.kind == "backbone"]
+    backbone: Any = next(i for i in classifier.inputs.values() if i.kind == "backbone")
     patches = np.zeros((1, 187, 96), dtype=np.float32)
-    window = median(timed(lambda: backbone.run(patches))() for _ in range(30))  # type: ignore[attr-defined]
+    window = median(timed(lambda: backbone.run(patches))() for _ in range(30))
     rows = [
         Row(f"{LARGE}, a window of 3 s", f"{1000 * window:.0f} ms"),
         Row(f"{LARGE}, a song of 30 s", f"{song:.2f} s ({SECONDS / song:.0f}× real time)"),
