@@ -2,7 +2,7 @@
 
 ``scripts/figures``             fill every block ``<!-- generated: NAME … -->`` … ``<!-- end -->``
 ``scripts/figures --check``     say which blocks are out of date; ends with 1 where any is
-``scripts/figures --take DIR``  keep the figures of a run folder under ``results/``
+``scripts/figures --take DIR [NAME]``  keep the figures of a run folder under ``results/``
 ``scripts/figures --record``    run the examples that the pages show and keep what they print
 
 A block names what fills it and, where that needs one, the result: ``genres small-gtzan-v1``.
@@ -225,13 +225,14 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def take(folder: Path) -> list[Path]:
+def take(folder: Path, name: str = "") -> list[Path]:
     """Copy the figures of a run folder, with the commit, under ``results/``."""
     written = []
     for file in ("report", "seeds"):
         source = folder / f"{file}.json"
         if source.is_file():
             values = json.loads(source.read_text(encoding="utf-8"))
+            values["name"] = name or values["name"]
             target = ROOT / "results" / values["name"] / values["protocol"] / source.name
             target.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps({**values, "commit": commit()}, indent=1, ensure_ascii=False)
@@ -268,7 +269,7 @@ def record() -> None:
 def main(args: list[str]) -> int:
     """Fill, check, take or record."""
     if args[:1] == ["--take"]:
-        for path in take(Path(args[1])):
+        for path in take(Path(args[1]), *args[2:3]):
             print(path.relative_to(ROOT))
         return 0
     if args == ["--record"]:

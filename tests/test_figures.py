@@ -140,7 +140,7 @@ def test_what_unknown_buys(figures: ModuleType, checkout: Path) -> None:
 def test_seeds_have_a_row_each_and_their_mean(figures: ModuleType, checkout: Path) -> None:
     one = {"clip": scores(0.8, 10), "track": scores(0.85, 5)}
     values = {
-        "name": "five",
+        "name": "model",
         "protocol": "honest",
         "seeds": [{"seed": 0, **one}, {"seed": 1, **one}],
         "mean": {level: {"weighted_f1": 0.61, "accuracy": 0.81} for level in one},
@@ -148,8 +148,9 @@ def test_seeds_have_a_row_each_and_their_mean(figures: ModuleType, checkout: Pat
     folder = checkout / "seeds"
     folder.mkdir()
     (folder / "seeds.json").write_text(json.dumps(values), encoding="utf-8")
-    (kept,) = figures.take(folder)
+    (kept,) = figures.take(folder, "five")
     assert kept.relative_to(checkout).as_posix() == "results/five/honest/seeds.json"
+    assert json.loads(kept.read_text("utf-8"))["name"] == "five"
     lines = figures.seeds("five").splitlines()
     assert lines[2].startswith("| 0 | 0.600, n 10 | 0.600, n 5 | 0.800 (0.700–0.900) |")
     assert lines[4] == "| mean | 0.610 | 0.610 | 0.810 | 0.810 |"
