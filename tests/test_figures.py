@@ -192,7 +192,7 @@ def test_blocks_are_filled_and_checked(
         ("models of-mine", ""),
         ("genres no-such-model", "results/no-such-model/honest/report.json is not there"),
         ("benchmark cold", "benchmarks/results/cold.json is not there"),
-        ("example classify", "results/examples/classify.txt is not there"),
+        ("example demo", "results/examples/demo.txt is not there"),
         ("nonsense", "no block named 'nonsense'"),
     ],
 )
