@@ -189,22 +189,26 @@ KINDS: dict[str, Callable[[str], str]] = {
 }
 
 
-def fill(text: str) -> str:
-    """A page with its blocks filled.
+def fill(text: str) -> tuple[str, list[str]]:
+    """A page with its blocks filled, and why some could not be.
 
-    Raises
-    ------
-    Missing
-        A block's source is not there, or no such block is known.
+    A block whose source is not there, or whose kind is unknown, stays as it is.
     """
+    missing: list[str] = []
 
     def block(match: re.Match[str]) -> str:
         kind, _, argument = match[2].partition(" ")
-        if kind not in KINDS:
-            raise Missing(f"no block named {kind!r}; expected one of {', '.join(sorted(KINDS))}")
-        return f"{match[1]}{KINDS[kind](argument.strip())}{match[4]}"
+        try:
+            if kind not in KINDS:
+                raise Missing(
+                    f"no block named {kind!r}; expected one of {', '.join(sorted(KINDS))}"
+                )
+            return f"{match[1]}{KINDS[kind](argument.strip())}{match[4]}"
+        except Missing as error:
+            missing.append(str(error))
+            return match[0]
 
-    return BLOCK.sub(block, text)
+    return BLOCK.sub(block, text), missing
 
 
 def pages() -> list[Path]:
@@ -271,21 +275,20 @@ def main(args: list[str]) -> int:
         return 0
     if args == ["--record"]:
         record()
-    stale = 0
+    check = "--check" in args
+    wrong = 0
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        try:
-            filled = fill(text)
-        except Missing as error:
-            print(f"{page.relative_to(ROOT)}: {error}", file=sys.stderr)
-            return 1
-        if filled == text:
-            continue
-        stale += 1
-        print(f"{page.relative_to(ROOT)}: {'out of date' if '--check' in args else 'written'}")
-        if "--check" not in args:
-            page.write_text(filled, encoding="utf-8")
-    return int("--check" in args and stale > 0)
+        filled, missing = fill(text)
+        for why in missing:
+            print(f"{page.relative_to(ROOT)}: {why}", file=sys.stderr)
+        wrong += len(missing)
+        if filled != text:
+            print(f"{page.relative_to(ROOT)}: {'out of date' if check else 'written'}")
+            wrong += check
+            if not check:
+                page.write_text(filled, encoding="utf-8")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
