@@ -176,9 +176,10 @@ def test_the_plateau_lowers_the_learning_rate():
 def test_class_weights_enter_the_loss():
     y = np.array([0] * 30 + [1] * 10)
     net = quick(class_weight="balanced")
-    net.n_classes = 3
+    net.classes_ = np.arange(3)
     assert net._weights(y).tolist() == pytest.approx([40 / 60, 2.0, 1.0])
-    assert quick()._weights(y) is None
+    net.class_weight = None
+    assert net._weights(y) is None
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
@@ -267,6 +268,17 @@ def test_labels_must_be_indices():
             quick().fit(X, wrong)
 
 
+def test_labels_may_be_words_where_no_number_of_labels_is_given():
+    X, y, groups = music(apart=2.5)
+    words = np.array(["blues", "disco", "jazz"])[y]
+    net = Network("mlp", params={"hidden": (16,)}, max_epochs=15, lr=1e-2)
+    net.fit(X, words, groups=groups)
+    assert net.classes_.tolist() == ["blues", "disco", "jazz"]
+    assert (net.predict(X) == words).mean() > 0.85
+    with pytest.raises(RecipeError, match="those of `y`"):
+        net.fit(X, words, valid=(X[:2], np.array(["pop", "pop"])))
+
+
 def test_fitting_leaves_the_callers_random_numbers_alone():
     X, y, _ = music()
     torch.manual_seed(5)
@@ -300,7 +312,9 @@ def test_bfloat16_only_where_it_is_faster(monkeypatch, faster):
     monkeypatch.setattr(skorch_net, "cpu_has_bf16", lambda: True)
     monkeypatch.setattr(skorch_net, "faster_in_bf16", lambda *_: faster)
     X = np.zeros((4, 1, 64, 173), np.float32)
-    assert Network("cnn-000", 2)._bf16(nn.Flatten(), X, "cpu") is faster
+    cnn = Network("cnn-000", 2)
+    cnn.classes_ = np.arange(2)
+    assert cnn._bf16(nn.Flatten(), X, "cpu") is faster
     assert Network("mlp", 2)._bf16(nn.Flatten(), X[:, 0, 0], "cpu") is False
 
 

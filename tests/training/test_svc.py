@@ -108,7 +108,8 @@ def test_a_label_with_one_track_is_borne():
 def test_two_labels_have_two_columns():
     X, y, groups = music(n_classes=2)
     svc = models.fit(models.make("svc", 2), X, y, groups=groups)
-    assert svc.decision_function(X).shape == (240, 2)
+    assert svc.predict_proba(X).shape == (240, 2)
+    assert np.array_equal(svc.decision_function(X) > 0, svc.predict(X) == 1)
     assert np.allclose(svc.predict_proba(X).sum(1), 1.0)
     assert (svc.predict(X) == y).mean() > 0.95
 

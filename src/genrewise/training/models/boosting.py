@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from genrewise.errors import MissingExtra, RecipeError
 from genrewise.training.models.arguments import factory
@@ -58,26 +59,28 @@ class Weighted(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         RecipeError
             With fewer than two labels.
         """
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = np.flatnonzero(weight > 0)
+        X, y, weight = X[used], y[used], weight[used]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise RecipeError("one label in the training data", "two or more")
-        weight = compute_sample_weight(self.class_weight, y)
-        if sample_weight is not None:
-            weight = weight * np.asarray(sample_weight, dtype=np.float64)
-        inner = clone(self.estimator)
-        self.model_ = inner.fit(np.asarray(X, dtype=np.float32), index, sample_weight=weight)
-        self.n_features_in_ = X.shape[1]
+        weight = weight * compute_sample_weight(self.class_weight, y)
+        self.model_ = clone(self.estimator).fit(X, index, sample_weight=weight)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities, shape (n, C)."""
         check_is_fitted(self, "model_")
-        p = self.model_.predict_proba(np.asarray(X, dtype=np.float32))
-        return np.asarray(p, dtype=np.float64)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """The most probable label of each row."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
 
 @factory

@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from genrewise.errors import RecipeError
 from genrewise.training.models.arguments import factory, grouped_folds
@@ -96,11 +97,12 @@ class GroupedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Above 15,000 rows, or with one label or one group only.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
-        if sample_weight is not None:
-            # libsvm drops rows of weight 0 itself and then numbers its vectors wrongly.
-            used = np.flatnonzero(np.asarray(sample_weight) > 0)
-            X, y, sample_weight = X[used], y[used], np.asarray(sample_weight)[used]
-            groups = None if groups is None else np.asarray(groups)[used]
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        # libsvm drops rows of weight 0 itself and then numbers its vectors wrongly.
+        used = np.flatnonzero(weight > 0)
+        X, y, weight = X[used], y[used], weight[used]
+        groups = None if groups is None else np.asarray(groups)[used]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise RecipeError("one label in the training data", "two or more")
@@ -108,9 +110,7 @@ class GroupedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise RecipeError(
                 f"svc on {len(X)} rows", f"at most {MOST_ROWS}", "choose logistic, mlp or lightgbm"
             )
-        weight = compute_sample_weight(self.class_weight, y)
-        if sample_weight is not None:
-            weight = weight * np.asarray(sample_weight, dtype=np.float64)
+        weight = weight * compute_sample_weight(self.class_weight, y)
         self.scaler_ = StandardScaler().fit(X)
         Z = self._standardise(X)
         self.gamma_ = 1.0 / Z.shape[1] if self.gamma == "scale" else float(self.gamma)
@@ -170,22 +170,27 @@ class GroupedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return 1.0
         return fit_temperature(margins[seen], index[seen])
 
-    def decision_function(self, X: NDArray[Any]) -> F64:
-        """Margins of each label against the rest, shape (n, C)."""
+    def _margins(self, X: NDArray[Any]) -> F64:
         check_is_fitted(self, "vectors_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         margins: F64 = self._kernel(self._standardise(X), self.vectors_) @ self.weights_
         return margins + self.bias_
 
+    def decision_function(self, X: NDArray[Any]) -> F64:
+        """Margins of each label against the rest, shape (n, C); of the second of two, (n,)."""
+        margins = self._margins(X)
+        return margins if margins.shape[1] > 2 else np.asarray(margins[:, 1] - margins[:, 0])
+
     def predict_proba(self, X: NDArray[Any]) -> F64:
         """Calibrated probabilities, shape (n, C), rows summing to 1."""
-        scores = self.decision_function(X) / self.temperature_
+        scores = self._margins(X) / self.temperature_
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """The most probable label of each row."""
-        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+        best = self._margins(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
 
 @factory

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from torch import nn
@@ -50,7 +51,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     architecture : str
         A name of :data:`genrewise.training.models.nets.NETS`.
     n_classes : int
-        Outputs; labels are integers below it.
+        Outputs; labels are integers below it.  0: a label for each value in `y`.
     params : mapping
         Parameters of the architecture.
     seed : int
@@ -83,8 +84,8 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     module_ : torch.nn.Module
         On the CPU.
-    classes_ : ndarray of int
-        0 to `n_classes` - 1.
+    classes_ : ndarray
+        0 to `n_classes` - 1, or the values of `y`.
     history_ : list of dict
         A row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, lr,
         seconds.
@@ -97,7 +98,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         architecture: str = "mlp",
-        n_classes: int = 2,
+        n_classes: int = 0,
         params: Mapping[str, Any] | None = None,
         seed: int = 0,
         optimiser: str = "adam",
@@ -147,19 +148,20 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             there, or a checkpoint of something else.
         """
         self._check()
-        X, y = _inputs(X), self._labels(y)
-        if valid is None and self.validation > 0:
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        if not self.n_classes:
+            check_classification_targets(y)
+        self.classes_ = np.arange(self.n_classes) if self.n_classes else np.unique(y)
+        y = self._labels(y)
+        if valid is not None:
+            valid = (_inputs(valid[0]), self._labels(valid[1]))
+        elif self.validation > 0:
             n_folds = max(2, round(1 / self.validation))
             train, held = grouped_folds(y, groups, n_folds, self.seed)[0]
-            valid = (X[held], y[held])
-            X, y = X[train], y[train]
-        elif valid is not None:
-            valid = (_inputs(valid[0]), self._labels(valid[1]))
+            valid, X, y = (X[held], y[held]), X[train], y[train]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self._train(X, y, valid)
-        self.classes_ = np.arange(self.n_classes)
-        self.n_features_in_ = int(np.prod(X.shape[1:]))
         return self
 
     def _check(self) -> None:
@@ -178,10 +180,18 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise RecipeError(f"{name} {getattr(self, name)}", "more than 0")
 
     def _labels(self, y: NDArray[Any]) -> I64:
+        """Indices of labels in `classes_`."""
         labels = np.asarray(y)
-        if labels.dtype.kind not in "iu" or not set(labels.tolist()) <= set(range(self.n_classes)):
-            raise RecipeError("labels of a network", f"integers from 0 to {self.n_classes - 1}")
-        return labels.astype(np.int64)
+        if not np.isin(labels, self.classes_).all() or (
+            self.n_classes and labels.dtype.kind not in "iu"
+        ):
+            raise RecipeError(
+                "labels of a network",
+                f"integers from 0 to {self.n_classes - 1}" if self.n_classes else "those of `y`",
+            )
+        if len(self.classes_) < 2:
+            raise RecipeError("one label in the training data", "two or more")
+        return np.searchsorted(self.classes_, labels).astype(np.int64)
 
     def _device(self) -> str:
         cuda = torch.cuda.is_available()
@@ -200,7 +210,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return digest.hexdigest()
 
     def _module(self, X: F32) -> nn.Module:
-        net = nets.build(self.architecture, X.shape[1:], self.n_classes, **(self.params or {}))
+        net = nets.build(self.architecture, X.shape[1:], len(self.classes_), **(self.params or {}))
         module: nn.Module = net
         if self.standardise != "none":
             module = nn.Sequential(nets.Standardise(*_moments(X, self.standardise)), net)
@@ -214,12 +224,12 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not cpu_has_bf16():
             return False
         with torch.random.fork_rng():
-            return faster_in_bf16(copy.deepcopy(module), X[: self.batch_size], self.n_classes)
+            return faster_in_bf16(copy.deepcopy(module), X[: self.batch_size], len(self.classes_))
 
     def _weights(self, y: I64) -> torch.Tensor | None:
         if self.class_weight is None:
             return None
-        weights = np.ones(self.n_classes)
+        weights = np.ones(len(self.classes_))
         weights[y] = compute_sample_weight(self.class_weight, y)
         return torch.as_tensor(weights, dtype=torch.float32)
 
@@ -259,17 +269,18 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities, shape (n, C), rows summing to 1."""
         check_is_fitted(self, "module_")
-        X = _inputs(X)
-        out = np.empty((len(X), self.n_classes))
+        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
+        out = np.empty((len(X), len(self.classes_)))
         with torch.inference_mode():
             for i in range(0, len(X), 256):
                 rows = torch.from_numpy(np.ascontiguousarray(X[i : i + 256]))
                 out[i : i + 256] = torch.softmax(self.module_(rows).double(), dim=1).numpy()
         return out
 
-    def predict(self, X: NDArray[Any]) -> I64:
-        """Index of the most probable label of each row."""
-        return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.int64)
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The most probable label of each row."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def export_module(self) -> nn.Module:
         """The network with its softmax, as it is exported."""
