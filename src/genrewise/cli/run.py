@@ -26,6 +26,13 @@ __all__ = ["run"]
 )
 @click.option("--fast", is_flag=True, help="On synthetic music, in seconds: does it run at all?")
 @click.option(
+    "--protocol",
+    type=click.Choice(["honest", "published"]),
+    default="honest",
+    show_default=True,
+    help="By groups that were never heard, or as the published system was measured.",
+)
+@click.option(
     "--seeds",
     type=click.IntRange(1),
     default=None,
@@ -35,20 +42,28 @@ __all__ = ["run"]
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="0: one a CPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @no_colour_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     recipe: str,
     out: Path,
     settings: tuple[str, ...],
     fast: bool,
+    protocol: str,
     seeds: int | None,
     workers: int,
     as_json: bool,
 ) -> None:
     """Run a recipe, such as models/small-gtzan-v1, from its data to its report."""
+    from genrewise.errors import RecipeError
     from genrewise.training.default import fast_settings
     from genrewise.training.recipe import load
 
-    chosen = load(recipe, (*(fast_settings() if fast else ()), *settings))
+    chosen = load(recipe, settings)
+    if fast:
+        chosen = load(recipe, (*fast_settings(chosen.features), *settings))
+    if protocol == "published":
+        raise RecipeError(f"{recipe} has no published protocol", "--protocol honest")
     name = chosen.name
     target = None if seeds else out / f"{name}.genrewise"
-    show_report(start(chosen, name, target, out, workers), seeds, as_json)
+    ctx.exit(show_report(start(chosen, name, target, out, workers), seeds, as_json))

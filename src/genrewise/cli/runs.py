@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +62,21 @@ def level_rows(part: str, scores: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def show_report(job: Job, seeds: int | None, as_json: bool) -> None:
-    """Run and print the figures."""
+def _show_failed(failed: Sequence[Sequence[str]]) -> int:
+    """List what could not be read; the exit code."""
+    for path, reason in failed:
+        say(f"left out: {path}: {reason}")
+    return 1 if failed else 0
+
+
+def show_report(job: Job, seeds: int | None, as_json: bool) -> int:
+    """Run and print the figures.
+
+    Returns
+    -------
+    int
+        The exit code: 1 where files could not be read and were left out.
+    """
     from genrewise.training.job import run_recipe
     from genrewise.training.job import seeds as run_seeds
 
@@ -71,7 +84,7 @@ def show_report(job: Job, seeds: int | None, as_json: bool) -> None:
         found = run_seeds(job, seeds)
         if as_json:
             ready_stdout().write(json_text(found, 1) + "\n")
-            return
+            return _show_failed(found["failed"])
         rows = [
             row
             for one in found["seeds"]
@@ -84,13 +97,15 @@ def show_report(job: Job, seeds: int | None, as_json: bool) -> None:
             f"mean of {seeds}: weighted F1 {mean['clip']['weighted_f1']:.3f} by clip,"
             f" {mean['track']['weighted_f1']:.3f} by track"
         )
-        return
+        return _show_failed(found["failed"])
     report = run_recipe(job)
+    failed: Sequence[Sequence[str]] = report["data"]["failed"]
     if as_json:
         ready_stdout().write(json_text(report, 1) + "\n")
-        return
+        return _show_failed(failed)
     rows = level_rows("validation", report["validation"])
     if report["test"]:
         rows += level_rows("test", report["test"])
     table(TITLES, rows, right=tuple(range(2, len(TITLES))))
     say(f"report: {job.folder / 'report.html'}")
+    return _show_failed(failed)

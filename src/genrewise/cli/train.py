@@ -45,7 +45,9 @@ def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[st
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="0: one a CPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @no_colour_option
+@click.pass_context
 def train(
+    ctx: click.Context,
     source: str,
     out: Path | None,
     model: str,
@@ -63,15 +65,23 @@ def train(
     cross-validation, opens the test part once, writes the model and a report. What was
     interrupted goes on where it was when the same command is given again.
     """
-    from genrewise.training.default import recipe_for
+    from genrewise.training.default import model_name, recipe_for
 
     if out is None and seeds is None:
         raise click.UsageError("no model file to write. Give one: -o NAME.genrewise")
-    target = out if out is None or out.suffix else out.with_suffix(".genrewise")
+    if out is not None and out.suffix.lower() != ".genrewise":
+        out = out.with_name(out.name + ".genrewise")
+    target = out
     name = target.stem if target else "model"
     recipe = recipe_for(
-        source, name, model=model, labels=labels, group_by=group_by, fast=fast, settings=settings
+        source,
+        model_name(name),
+        model=model,
+        labels=labels,
+        group_by=group_by,
+        fast=fast,
+        settings=settings,
     )
     folder = target.with_name(f"{name}-report") if target else Path(f"{name}-seeds")
-    job = start(recipe, name, None if seeds else target, folder, workers)
-    show_report(job, seeds, as_json)
+    job = start(recipe, recipe.name, None if seeds else target, folder, workers)
+    ctx.exit(show_report(job, seeds, as_json))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genrewise.cache import cache_dir
 from genrewise.training.models import MODELS
 from genrewise.training.recipe import Recipe, override, parse
 
-__all__ = ["fast_settings", "recipe_for"]
+__all__ = ["fast_settings", "model_name", "recipe_for"]
 
 _TIMBRE = {"kind": "statistics"}
 
@@ -56,6 +58,16 @@ _BACKBONE: dict[str, Any] = {
 }
 
 
+def _there(backbone: str) -> bool:
+    return (cache_dir() / "backbones" / f"{backbone}.onnx").is_file()
+
+
+def model_name(text: str) -> str:
+    """A name fit for a model, from that of a file: ``"Meine Musik é"`` → ``"Meine-Musik-e"``."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:100] or "model"
+
+
 def recipe_for(
     source: str,
     name: str,
@@ -88,7 +100,7 @@ def recipe_for(
     ------
     RecipeError, UnknownName
     """
-    there = (cache_dir() / "backbones" / "musicnn-msd.onnx").is_file()
+    there = _there("musicnn-msd")
     values: dict[str, Any] = {
         "name": name,
         "data": {"source": source, "labels": list(labels), "group_by": group_by},
@@ -104,12 +116,27 @@ def recipe_for(
     return parse(values, f"train {source}")
 
 
-def fast_settings() -> tuple[str, ...]:
-    """Overrides that make any recipe run on synthetic music in seconds."""
+def fast_settings(features: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Overrides that make any recipe run on synthetic music in seconds.
+
+    Where a backbone is not in the cache, statistics stand in for it: that the recipe runs
+    can then be shown anywhere.
+
+    Parameters
+    ----------
+    features : mapping
+        Those of the recipe.
+    """
+    absent = [
+        key
+        for key, spec in features.items()
+        if spec.get("kind") == "backbone" and not _there(str(spec.get("backbone", "")))
+    ]
     return (
-        'data.source="synthetic:tracks_per_genre=6,seconds=6"',
+        'data.source="synthetic:tracks_per_genre=6,seconds=6,tracks_per_artist=2"',
         "data.labels=[]",
         "data.rows={}",
+        *(f'features.{key}={{kind="statistics"}}' for key in absent),
         'model.label_set=""',
         "fit.folds=2",
         "expect={}",

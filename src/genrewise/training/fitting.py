@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrewise.errors import DatasetError
 from genrewise.training import models
 from genrewise.training.metrics import fit_temperature
 from genrewise.training.recipe import Member, Recipe
@@ -34,6 +35,8 @@ I64 = NDArray[np.int64]
 
 #: Rows that a model can learn from in minutes; a kernel's time grows with their square.
 MOST_ROWS = {"svc": 4000, "linear-svc": 4000}
+
+_MORE = "add music, or choose another kind with --model or model.members"
 
 #: Values of an embedding.
 EMBEDDING_SIZE = 64
@@ -94,6 +97,11 @@ def fit_member(
     items : sequence of int
     extra : Extra, optional
         Joined to the rows where the member looks at that input alone.
+
+    Raises
+    ------
+    DatasetError
+        The model cannot learn from these windows; its reason is told.
     """
     rows = select_windows(table, items, recipe.fit.windows_per_item)
     rows = _thinned(rows, table.item, MOST_ROWS.get(member.model, len(rows)))
@@ -103,8 +111,15 @@ def fit_member(
         x = np.concatenate([x, extra.x])
         truth = np.concatenate([truth, extra.y])
         group = np.concatenate([group, np.arange(len(extra.y)) + int(groups.max()) + 1])
+    what = f"{member.model} on {len(x)} windows of {len(np.unique(truth))} genres"
+    if len(np.unique(truth)) < 2:
+        raise DatasetError(f"{what} that are not silent", "two genres or more", _MORE)
     estimator = models.make(member.model, int(y.max()) + 1, recipe.fit.seed, **member.params)
-    return models.fit(estimator, x, truth, groups=group)
+    try:
+        return models.fit(estimator, x, truth, groups=group)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        reason = " ".join(str(error).split())
+        raise DatasetError(f"{what}: {reason}", "data that it can learn from", _MORE) from error
 
 
 def member_probabilities(estimator: Any, member: Member, table: Table, rows: I64, n: int) -> F64:

@@ -12,7 +12,7 @@ from genrewise.training.metrics import UnknownRule, level_scores
 from genrewise.votes import vote
 
 if TYPE_CHECKING:
-    from genrewise.training.run import Problem
+    from genrewise.training.problem import Problem
 
 __all__ = ["levels", "sections"]
 

@@ -5,10 +5,11 @@ Unknown keys are refused with the nearest ones; ``--set fit.folds=10`` overrides
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,22 +22,32 @@ __all__ = ["FOLDER", "Member", "Recipe", "load", "names", "override", "parse"]
 FOLDER = Path(__file__).resolve().parent.parent / "recipes"
 
 
+#: What `expect` may hold against an interval.
+FIGURES = ("accuracy", "macro_f1", "weighted_f1", "ece", "answered", "right_when_answered", "n")
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Rows(_Frozen):
+    """Further training rows of one input, for tracks without audio (``.npz``)."""
+
+    input: str = ""
+    file: str = ""
 
 
 class Data(_Frozen):
     """Where the music is.
 
     `source` is what :func:`genrewise.training.datasets.read` takes; a relative one is also
-    looked for below the data folder.  `rows` are further training rows of one input for
-    tracks without audio: ``{input = "tags", file = "….npz"}``.
+    looked for below the data folder.
     """
 
     source: str = ""
     labels: tuple[str, ...] = ()
     group_by: str = ""
-    rows: Mapping[str, str] = Field(default_factory=dict)
+    rows: Rows = Rows()
 
 
 class Split(_Frozen):
@@ -63,7 +74,7 @@ class Member(_Frozen):
     """One classifier: a model of the registry, what it looks at, its parameters."""
 
     model: str
-    inputs: tuple[str, ...]
+    inputs: tuple[str, ...] = Field(min_length=1)
     params: Mapping[str, Any] = Field(default_factory=dict)
 
 
@@ -71,7 +82,7 @@ class Model(_Frozen):
     """Members and which of them may be mixed; validation picks one of the candidates."""
 
     label_set: str = ""
-    members: Mapping[str, Member]
+    members: Mapping[str, Member] = Field(min_length=1)
     candidates: tuple[tuple[str, ...], ...] = ()
 
 
@@ -108,7 +119,7 @@ class UnknownRule(_Frozen):
 class Recipe(_Frozen):
     """A recipe; see the classes of its sections."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     title: str = ""
     system: str = ""
     licence: str = ""
@@ -131,14 +142,25 @@ class Recipe(_Frozen):
         return self.model.candidates or tuple((name,) for name in self.model.members)
 
 
-def _known(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that an annotation holds, if any."""
+    for inner in (annotation, *get_args(annotation)):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner
+    return None
+
+
+def _known(path: Sequence[Any]) -> list[str]:
     """Keys allowed at a place of the recipe."""
-    for part in path:
-        inner = (
-            model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        )
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+    model: type[BaseModel] = Recipe
+    rest = list(path)
+    while rest:
+        field = model.model_fields.get(str(rest.pop(0)))
+        inner = _section(field.annotation) if field else None
+        if field is None or inner is None:
             return []
+        if inner is not field.annotation and rest:  # the name of an entry, such as a member
+            rest.pop(0)
         model = inner
     return list(model.model_fields)
 
@@ -147,11 +169,36 @@ def _complain(error: ValidationError, where: str) -> RecipeError:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known(Recipe, first["loc"][:-1])
+        known = _known(first["loc"][:-1])
         close = nearest(str(first["loc"][-1]), known)
         todo = f"did you mean {' or '.join(close)}?" if close else ""
-        return RecipeError(f"{where}: unknown key {place}", ", ".join(known), todo)
+        return RecipeError(f"{where}: unknown key {place}", "one of " + ", ".join(known), todo)
     return RecipeError(f"{where}: {place}: {first['msg']}")
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    """Hold against each other what names something in another section."""
+    for key, member in recipe.model.members.items():
+        for name in member.inputs:
+            if name not in recipe.features:
+                raise RecipeError(
+                    f"{where}: member {key} takes {name!r}", f"one of {', '.join(recipe.features)}"
+                )
+    for mix in recipe.model.candidates:
+        if not mix:
+            raise RecipeError(f"{where}: model.candidates: a mix of nothing", "names of members")
+        for name in mix:
+            if name not in recipe.model.members:
+                raise UnknownName("member", name, recipe.model.members)
+    for key, (low, high) in recipe.expect.items():
+        if not re.fullmatch(
+            "(validation|test)/(window|clip|track)/(" + "|".join(FIGURES) + ")", key
+        ):
+            raise RecipeError(
+                f"{where}: expect.{key}", f"PART/LEVEL/FIGURE with one of {', '.join(FIGURES)}"
+            )
+        if low > high:
+            raise RecipeError(f"{where}: expect.{key}: {low:g} to {high:g}", "the lower one first")
 
 
 def parse(values: Mapping[str, Any], where: str) -> Recipe:
@@ -161,21 +208,14 @@ def parse(values: Mapping[str, Any], where: str) -> Recipe:
     ------
     RecipeError
         A key or a value is wrong.
+    UnknownName
+        A mix names a member that there is not.
     """
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise _complain(error, where) from error
-    for key, member in recipe.model.members.items():
-        for name in member.inputs:
-            if name not in recipe.features:
-                raise RecipeError(
-                    f"{where}: member {key} takes {name!r}", f"one of {', '.join(recipe.features)}"
-                )
-    for mix in recipe.model.candidates:
-        for name in mix:
-            if name not in recipe.model.members:
-                raise UnknownName("member", name, recipe.model.members)
+    _check(recipe, where)
     return recipe
 
 

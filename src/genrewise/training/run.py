@@ -23,10 +23,8 @@ from genrewise import bundle as bundles
 from genrewise.errors import DatasetError
 from genrewise.inputs import make_input
 from genrewise.training import splits
-from genrewise.training.datasets import Dataset
 from genrewise.training.fitting import (
     Embedding,
-    Extra,
     Mix,
     clip_votes,
     fit_embedding,
@@ -38,15 +36,17 @@ from genrewise.training.fitting import (
 )
 from genrewise.training.levels import levels
 from genrewise.training.metrics import UnknownRule, choose_unknown
+from genrewise.training.problem import Problem, cross_folds
 from genrewise.training.recipe import Recipe
-from genrewise.training.store import Table, select_windows
+from genrewise.training.store import select_windows
 from genrewise.votes import temper
 
-__all__ = ["Fitted", "Problem", "Run", "choose", "fit_pool", "run"]
+__all__ = ["Fitted", "Run", "choose", "fit_pool", "run"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Say = Callable[[str], None]
+Step = Callable[[int, int], None]
 
 #: Packages whose versions a model file and a report name.
 _PACKAGES = (
@@ -59,31 +59,6 @@ _PACKAGES = (
     "soxr",
     "av",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A data set with its windows and its split.
-
-    Attributes
-    ----------
-    dataset : Dataset
-    table : Table
-    split : splits.Split
-    y, groups : ndarray of int, shape (n_items,)
-    pool, test : tuple of int
-        Items: training with validation, and test.
-    extra : Extra or None
-    """
-
-    dataset: Dataset
-    table: Table
-    split: splits.Split
-    y: I64
-    groups: I64
-    pool: tuple[int, ...]
-    test: tuple[int, ...]
-    extra: Extra | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,35 +102,6 @@ class Run:
     log: list[str] = field(default_factory=list)
 
 
-def make_problem(
-    dataset: Dataset, table: Table, recipe: Recipe, extra: Extra | None = None
-) -> Problem:
-    """Split a data set whose windows are there.
-
-    Items without windows (unreadable files) belong to no part.
-
-    Raises
-    ------
-    DatasetError, LeakageError
-    """
-    split = splits.make_split(
-        dataset,
-        seed=recipe.split.seed,
-        valid=0.15 * (1 - recipe.split.test),
-        test=recipe.split.test,
-    )
-    splits.check(dataset, split)
-    y = np.array([dataset.labels.index(item.label) for item in dataset.items])
-    _, groups = np.unique([item.group for item in dataset.items], return_inverse=True)
-    there = set(table.item.tolist())
-    pool = tuple(i for i in sorted((*split.train, *split.valid)) if i in there)
-    test = tuple(i for i in split.test if i in there)
-    heard = {dataset.labels[c] for c in y[list(pool)]}
-    if len(heard) < 2:
-        raise DatasetError(f"{dataset.name}: {len(heard)} label(s) to learn", "two or more")
-    return Problem(dataset, table, split, y, groups.astype(np.int64), pool, test, extra)
-
-
 def _embedding_inputs(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
     """The inputs of the first member: what the mix trusts most comes first."""
     return recipe.model.members[names[0]].inputs
@@ -185,27 +131,48 @@ def fit_pool(
     return Fitted(tuple(names), estimators, embedding, inputs)
 
 
-def _out_of_fold(problem: Problem, recipe: Recipe, say: Say) -> dict[str, F64]:
-    """Probabilities of every window of the pool by members that have not heard its group."""
-    n = len(problem.dataset.labels)
-    units = len(set(problem.groups[list(problem.pool)].tolist()))
-    folds = splits.folds(
-        problem.dataset, problem.pool, min(recipe.fit.folds, units), recipe.fit.seed
-    )
+def _out_of_fold(
+    problem: Problem, recipe: Recipe, say: Say, step: Step
+) -> tuple[dict[str, F64], NDArray[np.bool_]]:
+    """Probabilities of every window of the pool by members that have not heard its group.
+
+    Returns
+    -------
+    out : dict of str to ndarray, shape (n_windows, C)
+        By member.
+    judged : ndarray of bool, shape (n_windows,)
+        Windows of the pool whose label the fold had learnt from other groups: of the rest
+        no answer could be right, which says nothing about the members.
+    """
+    table, n = problem.table, len(problem.dataset.labels)
+    parts = cross_folds(problem, recipe)
     used = {name for candidate in recipe.candidates() for name in candidate}
-    out: dict[str, F64] = {}
-    for name in (name for name in recipe.model.members if name in used):
-        member = recipe.model.members[name]
-        p = np.zeros((len(problem.table), n))
-        for train, held in folds:
+    names = [name for name in recipe.model.members if name in used]
+    out = {name: np.zeros((len(table), n)) for name in names}
+    judged = np.zeros(len(table), dtype=bool)
+    done, steps = 0, len(names) * len(parts)
+    for train, held in parts:
+        learnt = select_windows(table, train, recipe.fit.windows_per_item)
+        known = np.unique(problem.y[table.item[learnt]])
+        rows = np.flatnonzero(np.isin(table.item, np.asarray(held)))
+        if len(known) < 2 or not len(rows):
+            continue
+        judged[rows] = np.isin(problem.y[table.item[rows]], known)
+        for name in names:
+            member = recipe.model.members[name]
             estimator = fit_member(
-                member, problem.table, problem.y, problem.groups, train, recipe, problem.extra
+                member, table, problem.y, problem.groups, train, recipe, problem.extra
             )
-            rows = np.flatnonzero(np.isin(problem.table.item, held))
-            p[rows] = member_probabilities(estimator, member, problem.table, rows, n)
-        out[name] = p
-        say(f"{name}: {len(folds)} folds")
-    return out
+            out[name][rows] = member_probabilities(estimator, member, table, rows, n)
+            done += 1
+            step(done, steps)
+    if not judged.any():
+        raise DatasetError(
+            f"{problem.dataset.name}: nothing could be held out", "sound in two groups of a genre"
+        )
+    for name in names:
+        say(f"{name}: {len(parts)} folds")
+    return out, judged
 
 
 def _distances(problem: Problem, recipe: Recipe, names: Sequence[str], items: I64) -> F64:
@@ -213,22 +180,23 @@ def _distances(problem: Problem, recipe: Recipe, names: Sequence[str], items: I6
     inputs = _embedding_inputs(recipe, names)
     x = joined(problem.table.arrays, inputs)
     x = x.reshape(len(x), -1)
+    place = {int(item): k for k, item in enumerate(items)}
     out = np.zeros(len(items))
-    units = len(set(problem.groups[list(problem.pool)].tolist()))
-    count = min(recipe.fit.folds, units)
-    for train, held in splits.folds(problem.dataset, problem.pool, count, recipe.fit.seed):
+    for train, held in cross_folds(problem, recipe):
+        wanted = [i for i in held if i in place]
+        if not wanted:
+            continue
         rows = select_windows(problem.table, train, recipe.fit.windows_per_item)
         truth = problem.y[problem.table.item[rows]]
         embedding = fit_embedding(x[rows], truth, len(problem.dataset.labels))
-        for i in held:
-            mine = problem.table.item == i
-            mean = embedding.map(x[mine]).mean(axis=0, keepdims=True)
-            out[np.searchsorted(items, i)] = embedding.distance(mean)[0]
+        for i in wanted:
+            mean = embedding.map(x[problem.table.item == i]).mean(axis=0, keepdims=True)
+            out[place[i]] = embedding.distance(mean)[0]
     return out
 
 
 def choose(
-    problem: Problem, recipe: Recipe, say: Say
+    problem: Problem, recipe: Recipe, say: Say, step: Step = lambda _done, _all: None
 ) -> tuple[Mix, list[dict[str, Any]], F64, I64]:
     """Pick the candidate whose calibrated answers are likeliest out of fold.
 
@@ -241,12 +209,13 @@ def choose(
     table : list of dict
         All candidates, best first.
     p : ndarray, shape (n_rows, C)
-        Its out-of-fold probabilities of the pool's windows, not calibrated.
+        Its out-of-fold probabilities of the pool's windows, not calibrated; without those
+        of a label that the fold had not learnt.
     rows : ndarray of int
         Which windows these are.
     """
-    parts = _out_of_fold(problem, recipe, say)
-    rows = np.flatnonzero(np.isin(problem.table.item, problem.pool))
+    parts, judged_rows = _out_of_fold(problem, recipe, say, step)
+    rows = np.flatnonzero(judged_rows)
     judged: list[tuple[Mix, F64]] = []
     for names in recipe.candidates():
         p = mix([parts[name][rows] for name in names])
@@ -290,7 +259,12 @@ def clip_distances(problem: Problem, fitted: Fitted, items: I64) -> F64:
     return fitted.embedding.distance(means)
 
 
-def run(problem: Problem, recipe: Recipe, say: Say = lambda _: None) -> Run:
+def run(
+    problem: Problem,
+    recipe: Recipe,
+    say: Say = lambda _: None,
+    step: Step = lambda _done, _all: None,
+) -> Run:
     """Choose, calibrate, refit, open the test part once.
 
     Parameters
@@ -299,6 +273,8 @@ def run(problem: Problem, recipe: Recipe, say: Say = lambda _: None) -> Run:
     recipe : Recipe
     say : callable
         Told what happens, a line at a time.
+    step : callable
+        Told how many fits of the cross-validation are done, of how many.
 
     Returns
     -------
@@ -310,7 +286,7 @@ def run(problem: Problem, recipe: Recipe, say: Say = lambda _: None) -> Run:
         log.append(f"{time.strftime('%H:%M:%S')} {line}")
         say(line)
 
-    chosen, candidates, p, rows = choose(problem, recipe, tell)
+    chosen, candidates, p, rows = choose(problem, recipe, tell, step)
     truth = problem.y[chosen.items]
     right = chosen.p.argmax(axis=1) == truth
     distance = _distances(problem, recipe, chosen.names, chosen.items)
