@@ -10,9 +10,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genrewise.errors import MissingExtra, UnknownName
+from genrewise.errors import GenrewiseError, MissingExtra, UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Registry"]
 
@@ -38,11 +41,11 @@ class Registry:
     extra: str = ""
     extras: Mapping[str, str] = field(default_factory=dict)
 
-    def _plugins(self) -> dict[str, str]:
+    def _plugins(self) -> dict[str, EntryPoint]:
         from importlib.metadata import entry_points  # costs more than all of genrewise's base
 
         found = entry_points(group=f"genrewise.{self.kind.replace(' ', '_')}s")
-        return {e.name: e.value for e in found if e.name not in self.entries}
+        return {e.name: e for e in found if e.name not in self.entries}
 
     def names(self) -> list[str]:
         """All names, ours first, in the order of the table; imports nothing."""
@@ -63,10 +66,12 @@ class Registry:
             With the nearest names, where there is no such name.
         MissingExtra
             Where a third-party library that the module needs is not installed.
+        GenrewiseError
+            Where a plug-in cannot be imported, whatever it lacks: no extra of ours helps.
         """
-        target = self.entries.get(name) or self._plugins().get(name)
+        target = self.entries.get(name)
         if target is None:
-            raise UnknownName(self.kind, name, self.names())
+            return self._plugin(name)
         module, _, attribute = target.partition(":")
         try:
             value: Any = importlib.import_module(module)
@@ -78,3 +83,16 @@ class Registry:
         for part in attribute.split("."):
             value = getattr(value, part)
         return value
+
+    def _plugin(self, name: str) -> Any:
+        point = self._plugins().get(name)
+        if point is None:
+            raise UnknownName(self.kind, name, self.names())
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            raise GenrewiseError(
+                f"{self.kind} {name}, which is {point.value}: {error}",
+                "a plug-in that can be imported",
+                "install it again or remove it",
+            ) from error
