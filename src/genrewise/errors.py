@@ -20,6 +20,7 @@ what to do about it.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "UnknownName",
     "nearest",
 ]
+
+#: What ends a line or moves within it, with the blanks about it.
+_BREAKS = re.compile(r"(?: *[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029])+ *")
 
 
 class GenrewiseError(Exception):
@@ -62,8 +66,9 @@ class GenrewiseError(Exception):
             text += f"; expected {self.expected}"
         if self.todo:
             text += f". {self.todo[0].upper()}{self.todo[1:]}"
-        # One line, whatever a decoder or a file name put into it.
-        return " ".join(text.split())
+        # One line, whatever a decoder or a file name put into it; other blanks stay, so
+        # that a name can be copied out of the message.
+        return _BREAKS.sub(" ", text).strip()
 
 
 class AudioError(GenrewiseError):
