@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from pathlib import Path
+import tempfile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ SR = 1_000
 
 def ramp(seconds: float, sr: int = SR) -> F32:
     """Every sample says where it stood."""
-    return np.arange(round(seconds * sr), dtype=np.float32) / 65_536
+    return np.arange(round(seconds * sr), dtype=np.float32) / np.float32(65_536)
 
 
 def song(path: Path, seconds: float, sr: int = 8_000) -> Path:
@@ -138,6 +139,14 @@ def test_a_hop_of_no_whole_samples_does_not_drift() -> None:
     assert [start for start, _ in clips[::3]] == list(range(0, 99_001, 1_000))
 
 
+@pytest.mark.parametrize(("length", "hop"), [(0.01, 1e-9), (1e-9, 0.0), (1e-9, 1e-9)])
+def test_a_hop_below_a_sample_ends(length: float, hop: float) -> None:
+    clips = cut(ramp(0.02), CutRule(length, hop))
+    size = max(1, round(length * SR))
+    assert [start for start, _ in clips] == list(range(20 - size + 1))
+    assert {len(clip) for _, clip in clips} == {size}
+
+
 # --------------------------------------------------------------------- tracks
 
 
@@ -174,6 +183,24 @@ def test_a_damaged_track_gives_what_there_is(tmp_path: Path) -> None:
     assert len(piece.clips) == 2
     assert piece.partial
     assert piece.lost == pytest.approx(5, abs=0.01)
+
+
+def test_what_is_too_loud_for_16_bits_is_clipped_and_does_not_wrap(tmp_path: Path) -> None:
+    loud = np.array([0.5, 1.5, -0.5, -1.5] * 500, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", loud, SR, subtype="FLOAT")
+    cut_track(Track(str(tmp_path / "a.wav"), "a", {}), tmp_path / "out", CutRule(1.0))
+    y, _ = soundfile.read(tmp_path / "out" / "a_0001.wav")
+    np.testing.assert_allclose(y, np.clip(loud[SR:], -1, 1), atol=1 / 32_767)
+
+
+def test_stereo_becomes_the_mean_of_its_channels(tmp_path: Path) -> None:
+    both = np.stack([ramp(1.0), 0.25 - ramp(1.0)], axis=1)
+    soundfile.write(tmp_path / "a.wav", both, SR, subtype="FLOAT")
+    (clip,) = cut_track(
+        Track(str(tmp_path / "a.wav"), "a", {}), tmp_path / "out", CutRule(1.0)
+    ).clips
+    y, _ = soundfile.read(tmp_path / "out" / clip.path)
+    np.testing.assert_allclose(y, 0.125, atol=1 / 32_767)
 
 
 def test_no_audio(tmp_path: Path) -> None:
@@ -301,7 +328,7 @@ def test_what_the_old_manifest_knew_is_carried_over(tmp_path: Path) -> None:
 
 def test_a_manifest_that_cannot_be_read(tmp_path: Path) -> None:
     assert read_known(tmp_path) == {}
-    (tmp_path / "manifest.csv").write_bytes(b"path,label\n\xff\xfe,x\n")
+    (tmp_path / "manifest.csv").write_text("path,label\na.wav,x\n", encoding="utf-16")
     with pytest.raises(DatasetError, match="UTF-8"):
         read_known(tmp_path)
 
@@ -336,6 +363,46 @@ def test_a_name_that_is_no_utf_8_is_listed(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
         manifest.add(Track("s", name, {}), piece(f"{name}_0.wav"))
     assert b"caf\xe9_0.wav,,caf\xe9,caf\xe9,0.000" in (tmp_path / "manifest.csv").read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names that are bytes")
+def test_a_manifest_of_ours_is_read_again(tmp_path: Path) -> None:
+    """Clips may be cut again, or made into features, whatever their names are."""
+    stems = [os.fsdecode(b"caf\xe9"), "two\nlines", 'quo"te, comma', "歌\u2028", " blanks "]
+    with Manifest(tmp_path) as manifest:
+        for stem in stems:
+            manifest.add(Track("s", stem, {"label": "rock"}), piece(f"{stem}_0000.wav"))
+    namer = Namer(str(tmp_path), set())
+    for stem in stems:
+        again = namer.track(str(tmp_path / f"{stem}_0000.wav"))
+        assert again.about == {"label": "rock", "group": stem, "track": stem}
+
+
+@given(
+    table=st.lists(
+        st.tuples(st.text("ab/ é,\"'", min_size=1, max_size=8), st.text("xyz ,;\n", max_size=5)),
+        max_size=6,
+        unique_by=lambda row: Path(row[0]),
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_what_a_manifest_says_is_known_by_path(table: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        with (Path(name) / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "start", "duration"])
+            writer.writerows([path, label, "1", "2"] for path, label in table)
+        known = read_known(Path(name))
+    want = {str(PurePosixPath(p)): {"label": label} if label else {} for p, label in table}
+    assert known == want
+
+
+def test_a_row_of_too_many_or_too_few_cells_keeps_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,label,group\na.wav,rock,g,more\nb.wav,pop\n")
+    assert read_known(tmp_path) == {
+        "a.wav": {"label": "rock", "group": "g"},
+        "b.wav": {"label": "pop"},
+    }
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

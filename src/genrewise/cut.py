@@ -8,6 +8,7 @@ until a track is cut: the parent of the workers stays light.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import math
 import os
@@ -157,7 +158,8 @@ def cut_blocks(blocks: Iterable[F32], sr: int, rule: CutRule) -> Iterator[tuple[
     """
     import numpy as np
 
-    length, hop = max(1, round(rule.length * sr)), (rule.hop or rule.length) * sr
+    # A hop below a sample would give the same clip again and again, without end.
+    length, hop = max(1, round(rule.length * sr)), max(1.0, (rule.hop or rule.length) * sr)
     held, at, k = np.zeros(0, dtype=np.float32), 0, 0
     for block in blocks:
         held = np.concatenate((held, block)) if len(held) else block
@@ -300,9 +302,10 @@ def read_known(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{k: v for k, v in row.items() if k and v} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        # Our own manifests hold names that are no UTF-8 as the bytes that they are.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            rows = [{k: v for k, v in row.items() if k and v} for row in _without_nul(file, path)]
+    except (OSError, csv.Error) as error:
         raise DatasetError(f"{path}: {error}", "a CSV file in UTF-8") from None
     rest = ((row.get("path", ""), row) for row in rows)
     return {
@@ -311,6 +314,14 @@ def read_known(folder: Path) -> dict[str, dict[str, str]]:
         }
         for path, row in rest
     }
+
+
+def _without_nul(file: TextIO, path: Path) -> csv.DictReader[str]:
+    """The rows of a table; refuses UTF-16 and what is no text at all."""
+    text = file.read()
+    if "\0" in text:
+        raise DatasetError(f"{path}: binary data or UTF-16", "a CSV file in UTF-8")
+    return csv.DictReader(io.StringIO(text, newline=""))
 
 
 class Manifest:
