@@ -63,7 +63,8 @@ class _ParquetFile:
         self._rows: list[Mapping[str, Any]] = []
 
     def write(self, record: Mapping[str, Any]) -> None:
-        self._rows.append(record)
+        # Parquet holds text only: a name that is no UTF-8 shows the bytes that are none.
+        self._rows.append({k: _text(v) if isinstance(v, str) else v for k, v in record.items()})
         if len(self._rows) >= _BATCH:
             self._hand_over()
 
@@ -75,6 +76,10 @@ class _ParquetFile:
         if self._rows:
             self._hand_over()
         self._writer.close()
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class TableFile:
@@ -93,7 +98,7 @@ class TableFile:
     click.BadParameter
         Another ending.
     DatasetError
-        No such folder.
+        No such folder, or a folder of that name.
     MissingExtra
         Parquet without pyarrow.
     """
@@ -105,6 +110,8 @@ class TableFile:
             raise click.BadParameter(f"{output}; expected a name that ends in .csv or .parquet")
         if output != "-" and not Path(output).absolute().parent.is_dir():
             raise DatasetError(f"{output}: no such folder", todo="make it first")
+        if Path(output).is_dir():
+            raise DatasetError(f"{output}: a folder", "the name of a file")
         self._parquet = suffix == ".parquet"
         if self._parquet:
             try:
