@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.audio_resample import resample
-from genrewise.errors import AudioError
+from genrewise.errors import AudioError, RecipeError
 from genrewise.features.frontend import BLOCK
 
 __all__ = ["cqt"]
@@ -133,7 +133,12 @@ def cqt(y: F32, sr: float, hop_length: int = 512, tuning: float = 0.0) -> C64:
     ------
     AudioError
         Where the sample rate is too low for the top octave.
+    RecipeError
+        Where the hop is no multiple of 64: halved six times it would be no whole number.
     """
+    least = 2 ** (OCTAVES - 1)
+    if hop_length < least or hop_length % least:
+        raise RecipeError(f"a constant-Q transform each {hop_length} samples", f"n x {least}")
     freqs = FMIN * 2.0 ** ((tuning + np.arange(OCTAVES * BINS)) / BINS)
     early = _early_halvings(sr, float(freqs[-1]), hop_length)
     if early:
