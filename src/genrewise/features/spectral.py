@@ -260,6 +260,12 @@ def _contrast_bands(n_bins: int, sr: float, n_bands: int, fmin: float) -> list[t
     bands = []
     for k in range(n_bands + 1):
         inside = np.flatnonzero((freqs >= edges[k]) & (freqs <= edges[k + 1]))
+        if len(inside) < (1 if k else 2):  # the lowest band has no bin from below
+            raise AudioError(
+                f"spectral contrast of {n_bins} bins at {sr:g} Hz",
+                f"a bin between {edges[k]:g} and {edges[k + 1]:g} Hz",
+                "take longer frames or resample it",
+            )
         first = int(inside[0]) - (k > 0)  # a band shares its lowest bin with the one below
         last = n_bins if k == n_bands else int(inside[-1]) + 1
         count = max(1, round(0.02 * (last - first)))
@@ -289,7 +295,7 @@ def spectral_contrast(S: F32, sr: float, n_bands: int = 6, fmin: float = 200.0) 
     Raises
     ------
     AudioError
-        Where the sample rate is too low for the bands.
+        Where the sample rate is too low for the bands, or the bins are too wide.
     """
     bands = _contrast_bands(S.shape[1], sr, n_bands, fmin)
     peaks = np.empty((len(S), len(bands)), dtype=np.float32)
