@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from genrewise.errors import RecipeError
+
 __all__ = ["beat_track", "onset_strength", "tempo", "tempogram"]
 
 F32 = NDArray[np.float32]
@@ -152,7 +154,14 @@ def beat_track(
     -------
     tuple
         Beats a minute, and the frames of the beats; 0 and none in silence.
+
+    Raises
+    ------
+    RecipeError
+        More beats than frames, or a tempo below 0.
     """
+    if not 0 <= bpm <= 60 * frame_rate:
+        raise RecipeError(f"{bpm:g} beats a minute", f"0 to {60 * frame_rate:g}")
     if not onset.any():
         return 0.0, np.zeros(0, dtype=np.intp)
     bpm = bpm or tempo(onset, frame_rate)

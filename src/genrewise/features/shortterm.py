@@ -169,6 +169,8 @@ def short_term(y: F32, sr: int, window: float = 0.05, step: float = 0.025) -> F3
         Where there is no whole frame, or its spectrum has too few bins or too little range.
     """
     size, hop = round(sr * window), max(1, round(sr * step))
+    if size < 2:
+        raise AudioError(f"frames of {size} samples at {sr} Hz", "longer frames")
     if len(y) < size:
         raise AudioError(f"audio of {len(y) / sr:.3f} s", f"at least {window:g} s")
     samples = y.astype(np.float64)
