@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "CommandTable", "main"]
 #: Name of a command, where it lives, the extra it needs and what it does.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
+    "demo": ("genrewise.cli.demo:demo", "", "Classify a few pieces that come along."),
     "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
     "cut": ("genrewise.cli.cut:cut", "", "Cut tracks into clips of one length."),
     "train": ("genrewise.cli.train:train", "train", "Learn your own genres from folders of music."),
