@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from genrewise.training import graphs
 from genrewise.training.export import run_onnx
+from genrewise.training.models.classical import FADE, NEAREST, closeness
 
 
 def gemm(weights, bias):
@@ -123,14 +124,42 @@ def test_neighbours_by_hand(rng, weights, k):
         for j in np.argsort(distance)[:k]:
             expected[i, y[j]] += 1.0 if weights == "uniform" else 1.0 / distance[j]
     expected /= expected.sum(1, keepdims=True)
-    assert np.allclose(run(graphs.neighbours(knn, (5,)), X), expected, atol=1e-6)
+    floor = None if weights == "uniform" else 1e-12
+    assert np.allclose(run(graphs.neighbours(knn, (5,), floor, 0.0), X), expected, atol=1e-6)
 
 
 def test_a_copy_of_a_row_is_its_own_neighbour(rng):
     rows, y = rng.normal(size=(30, 5)).astype(np.float32), np.arange(30) % 3
     knn = KNeighborsClassifier(5, weights="distance").fit(rows, y)
-    p = run(graphs.neighbours(knn, (5,)), rows)
+    p = run(graphs.neighbours(knn, (5,), 1e-12, 0.0), rows)
     assert (p[np.arange(30), y] > 0.999).all()
+
+
+def test_copies_of_a_row_with_two_labels_share_it(rng):
+    """One over a rounding error would give all to either; the least distance does not."""
+    rows = np.repeat(rng.normal(size=(15, 5)).astype(np.float32), 2, axis=0)
+    knn = KNeighborsClassifier(2, weights=closeness).fit(rows, np.arange(30) % 2)
+    p = run(graphs.neighbours(knn, (5,), NEAREST, FADE), rows)
+    assert np.allclose(p, 0.5, atol=1e-6)
+    assert np.allclose(p, knn.predict_proba(rows), atol=1e-6)
+
+
+def test_the_last_of_equally_far_neighbours_makes_no_difference():
+    """Rows 2 and 3 are as far and have two labels: whichever is counted, the answer stays."""
+    rows = np.array([[0.0], [1.0], [2.0], [-2.0]])
+    for order in ([0, 1, 2, 3], [0, 1, 3, 2]):
+        knn = KNeighborsClassifier(3, weights=closeness).fit(rows[order], np.array([0, 0, 1, 2]))
+        p = run(graphs.neighbours(knn, (1,), NEAREST, FADE), [[0.0]])
+        assert np.allclose(p, [[1.0, 0.0, 0.0]], atol=1e-5)
+        assert np.allclose(p, knn.predict_proba([[0.0]]), atol=1e-6)
+
+
+def test_neighbours_all_equally_far_share_alike():
+    rows = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    knn = KNeighborsClassifier(4, weights=closeness).fit(rows, [0, 0, 0, 1])
+    p = run(graphs.neighbours(knn, (1,), NEAREST, FADE), [[0.0]])
+    assert np.allclose(p, [[0.75, 0.25]], atol=1e-5)
+    assert np.allclose(knn.predict_proba([[0.0]]), p, atol=1e-6)
 
 
 def test_a_converted_graph_gets_our_names_and_one_output():

@@ -145,7 +145,12 @@ def _svc(estimator: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _knn(estimator: Any, shape: tuple[int, ...]) -> Any:
-    return neighbours(estimator, shape)
+    from genrewise.training.models.classical import FADE, NEAREST, closeness
+
+    rules = {"uniform": (None, 0.0), "distance": (1e-12, 0.0), closeness: (NEAREST, FADE)}
+    if estimator.weights not in rules:
+        raise RecipeError(f"neighbours weighted by {estimator.weights}", "uniform or distance")
+    return neighbours(estimator, shape, *rules[estimator.weights])
 
 
 def _lda(estimator: Any, shape: tuple[int, ...]) -> Any:

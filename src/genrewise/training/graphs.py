@@ -113,10 +113,17 @@ def support_vectors(estimator: Any, shape: tuple[int, ...]) -> Any:
     return build(nodes, constants, shape, len(estimator.classes_))
 
 
-def neighbours(estimator: Any, shape: tuple[int, ...]) -> Any:
+def neighbours(estimator: Any, shape: tuple[int, ...], floor: float | None, fade: float) -> Any:
     """Distances to all rows, the nearest of them, their labels weighted.
 
     The converter at hand gives wrong figures for weights by distance.
+
+    Parameters
+    ----------
+    floor : float or None
+        Least distance that a weight is one over; None: all weigh the same.
+    fade : float
+        Share of the farthest neighbour's weight that is taken from all.
     """
     from onnx import TensorProto, helper
 
@@ -126,11 +133,12 @@ def neighbours(estimator: Any, shape: tuple[int, ...]) -> Any:
         "rows": np.ascontiguousarray(rows.T),
         "squares": (rows**2).sum(axis=1)[None, :],
         "two": np.array(2.0),
-        "tiny": np.array(1e-24),
+        "floor": np.array(0.0 if floor is None else floor**2),
+        "fade": np.array(fade),
         "one": np.array(1.0),
         "k": np.array([estimator.n_neighbors], dtype=np.int64),
         "axis": np.array([1], dtype=np.int64),
-        "last": np.array([2], dtype=np.int64),
+        "inner": np.array([2], dtype=np.int64),
         "labels": np.eye(n)[np.asarray(estimator._y)],
     }
     node = helper.make_node
@@ -142,17 +150,21 @@ def neighbours(estimator: Any, shape: tuple[int, ...]) -> Any:
         node("Add", ["square", "squares"], ["both"]),
         node("Sub", ["both", "cross"], ["distance"]),
         node("TopK", ["distance", "k"], ["near", "which"], axis=1, largest=0),
-        node("Max", ["near", "tiny"], ["safe"]),
-        node("Sqrt", ["safe"], ["length"]),
-        node("Div", ["one", "length"], ["closeness"]),
         node("Gather", ["labels", "which"], ["votes"], axis=0),
     ]
-    if estimator.weights == "distance":
-        nodes.append(node("Unsqueeze", ["closeness", "last"], ["weights"]))
-        nodes.append(node("Mul", ["votes", "weights"], ["weighted"]))
-    else:
-        nodes = [n for n in nodes if n.op_type not in ("Max", "Sqrt", "Div")]
+    if floor is None:
         nodes.append(node("Identity", ["votes"], ["weighted"]))
+    else:
+        nodes += [
+            node("Max", ["near", "floor"], ["safe"]),
+            node("Sqrt", ["safe"], ["length"]),
+            node("Div", ["one", "length"], ["closeness"]),
+            node("ReduceMin", ["closeness"], ["least"], axes=[1], keepdims=1),
+            node("Mul", ["least", "fade"], ["taken"]),
+            node("Sub", ["closeness", "taken"], ["faded"]),
+            node("Unsqueeze", ["faded", "inner"], ["weights"]),
+            node("Mul", ["votes", "weights"], ["weighted"]),
+        ]
     nodes += [
         node("ReduceSum", ["weighted", "axis"], ["sums"], keepdims=0),
         node("ReduceSum", ["sums", "axis"], ["total"], keepdims=1),

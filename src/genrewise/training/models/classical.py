@@ -20,7 +20,17 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from genrewise.errors import RecipeError
 from genrewise.training.models.arguments import factory, grouped_folds
 
-__all__ = ["GroupedSVC", "forest", "knn", "linear_svc", "logistic", "svc"]
+__all__ = [
+    "FADE",
+    "NEAREST",
+    "GroupedSVC",
+    "closeness",
+    "forest",
+    "knn",
+    "linear_svc",
+    "logistic",
+    "svc",
+]
 
 F64 = NDArray[np.float64]
 
@@ -254,6 +264,27 @@ def logistic(
     return _scaled(model, unit)
 
 
+#: Distances below this count as this: copies of a row would divide by rounding errors.
+NEAREST = 0.01
+#: Share of the farthest neighbour's weight that is taken from all: nearly the whole.
+FADE = 1.0 - 1e-6
+
+
+def closeness(distances: F64) -> F64:
+    """Weights of neighbours: one over the distance, less that of the farthest.
+
+    They fade out towards the farthest, so which of two rows at equal distance is the
+    last to be counted makes no difference.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n, k)
+        Below 0.01 they count as 0.01.
+    """
+    near = 1.0 / np.maximum(distances, NEAREST)
+    return np.asarray(near - FADE * near.min(axis=1, keepdims=True))
+
+
 @factory
 def knn(
     n_classes: int,  # noqa: ARG001
@@ -263,8 +294,15 @@ def knn(
     weights: Literal["uniform", "distance"] = "distance",
     unit: bool = True,
 ) -> Pipeline:
-    """Nearest neighbours on standardised columns (cosine-like with `unit`)."""
-    return _scaled(KNeighborsClassifier(n_neighbors, weights=weights), unit)
+    """Nearest neighbours on standardised columns (cosine-like with `unit`).
+
+    Parameters
+    ----------
+    weights : {"uniform", "distance"}
+        The latter as :func:`closeness`.
+    """
+    rule: Any = closeness if weights == "distance" else weights
+    return _scaled(KNeighborsClassifier(n_neighbors, weights=rule), unit)
 
 
 @factory

@@ -1,0 +1,241 @@
+"""Each section of a report by itself: what it says, and when it says nothing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from genrewise.training import metrics
+from genrewise.training.report import figures, sections
+from genrewise.training.report.pieces import levels_of, part_of, pictures, table, text
+
+LABELS = ["blues", "jazz", "pop"]
+
+
+def words(html):
+    return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", html)).strip()
+
+
+def scores(n=40, wrong=10, answered=None):
+    truth = np.arange(n) % 3
+    answer = truth.copy()
+    answer[:wrong] = (answer[:wrong] + 1) % 3
+    p = np.full((n, 3), 0.1)
+    p[np.arange(n), answer] = 0.8
+    given = None if answered is None else np.arange(n) >= n - answered
+    return metrics.level_scores(truth, p, LABELS, np.arange(n) // 2, answered=given)
+
+
+@pytest.fixture
+def report():
+    levels = {"window": scores(80, 40), "clip": scores(), "track": scores(20, 2, answered=15)}
+    return {
+        "name": "mine",
+        "title": "three",
+        "protocol": "honest",
+        "data": {"name": "d", "labels": LABELS, "clips": 60, "tracks": 40, "groups": 30},
+        "split": {"rule": "by group", "seed": 1, "checksum": "f" * 64, "pool": 40, "test": 20},
+        "validation": levels,
+        "test": levels,
+    }
+
+
+def test_the_part_is_test_where_there_is_one(report):
+    assert part_of(report) == "test"
+    assert part_of({**report, "test": {}}) == "validation"
+    assert part_of({"validation": {}}) == "validation"
+
+
+def test_levels_come_smallest_first_and_may_be_missing():
+    assert list(levels_of({"track": 1, "window": 2, "clip": 3})) == ["window", "clip", "track"]
+    assert list(levels_of({"clip": 3})) == ["clip"]
+
+
+def test_the_headline_is_about_the_largest_level(report):
+    said = words(sections.headline(report))
+    assert "Right about 90 of 100 tracks it had never heard" in said
+    assert "20 tracks in 10 groups" in said
+    assert "Guessing would be right about 33 of 100" in said
+    for part in ("test", "validation"):
+        report[part] = {"clip": report[part]["clip"]}
+    assert "Right about 75 of 100 clips" in words(sections.headline(report))
+
+
+def test_levels_show_three_cards_and_two_tables(report):
+    html = sections.levels(report)
+    assert html.count('class="card"') == 3
+    assert html.count("<table") == 2
+    assert html.count('role="img"') == 3
+    said = words(html)
+    for figure in ("n 80 40 20", "accuracy .500 .750 .900", "answered 1.000 1.000 .750"):
+        assert said.count(figure) == 2
+    assert "right when answered .500 .750 1.000" in said
+
+
+def test_marks_of_the_interval_lie_where_it_is(report):
+    lo, hi = report["test"]["track"]["interval"]
+    html = sections.levels(report)
+    assert f"left:{100 * lo:.1f}%;width:{100 * (hi - lo):.1f}%" in html
+    assert "left:90.0%" in html
+
+
+def test_without_a_test_part_there_is_one_table(report):
+    assert sections.levels({**report, "test": {}}).count("<table") == 1
+
+
+def test_how_names_split_and_warnings(report):
+    report["split"]["warnings"] = ["label <x> is small"]
+    said = sections.how(report)
+    assert "Split: by group, seed 1; 40 clips to learn and choose from, 20 for the test" in said
+    assert "Warning: label &lt;x&gt; is small" in said
+    assert "<details>" not in said
+    assert "Not in the test part" not in said
+    assert "<li>opened</li>" in sections.how({**report, "log": ["opened"]})
+
+
+def test_genres_have_a_row_each_and_bars(report):
+    html = sections.genres(report, {})
+    assert html.count("<tr>") == 4
+    assert html.count("--w:") == 9
+    row = report["test"]["track"]["per_label"]["jazz"]
+    assert f"jazz {row['n']} " in words(html)
+    assert "Test part, by track" in words(html)
+
+
+def test_confusion_names_the_commonest_first(report):
+    report["test"]["track"] = {
+        **report["test"]["track"],
+        "confusion": [[5, 1, 0], [4, 6, 2], [0, 0, 7]],
+    }
+    said = words(sections.confusion(report, {}))
+    assert "Most often: jazz taken for blues (4), jazz taken for pop (2)" in said
+    assert "blues taken for jazz (1)" in said
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_confidence_says_the_rule_and_whether_it_holds(report, reached):
+    assert sections.confidence(report, {}) == ""
+    report["unknown"] = {
+        "min_confidence": 0.42,
+        "max_distance": 2.5,
+        "answered": 0.8,
+        "right_when_answered": 0.9,
+        "reached": reached,
+        "table": [{"confidence": 0.3, "answered": 1.0, "right_when_answered": 0.7}],
+    }
+    said = words(sections.confidence(report, {}))
+    assert "below a confidence of .420, or farther than 2.50" in said
+    assert "80 % are answered and 90 % of these are right" in said
+    assert ("more was not to be had" in said) is not reached
+    assert ".300 100 % 70 %" in said
+
+
+def test_mistakes_become_paragraphs_on_a_telephone(report):
+    worst = [
+        {
+            "path": "a/b & c.wav",
+            "track": "t",
+            "truth": "jazz",
+            "answer": "pop",
+            "confidence": 0.9,
+            "seconds": [(65.0, 70.0), (0.0, 5.0)],
+        },
+        {"path": "", "track": "t2", "truth": "a", "answer": "b", "confidence": 0.5, "seconds": []},
+    ]
+    html = sections.mistakes(report, worst)
+    assert '<table class="stack">' in html
+    assert '<td data-name="truth" class="left">jazz</td>' in html
+    assert "a/b &amp; c.wav jazz pop .900 1:05–1:10, 0:00–0:05" in words(html)
+    assert "t2 a b .500 –" in words(html)
+    assert sections.mistakes(report, []) == ""
+
+
+def test_training_shows_candidates_of_any_shape(report):
+    assert sections.training(report, {}) == ""
+    report["candidates"] = [
+        {"members": ["linear", "kernel"], "accuracy": 0.81234, "n": 40},
+        {"members": ["linear"], "accuracy": 0.8, "nll": 1.25},
+    ]
+    said = words(sections.training(report, {}))
+    assert "members accuracy n nll" in said
+    assert "linear + kernel .812 40" in said
+    assert "linear .800 1.250" in said
+
+
+def test_curves_are_shown_by_member(report):
+    history = [{"epoch": 1.0, "train_loss": 1.0}, {"epoch": 2.0, "train_loss": 0.5}]
+    drawn = {"curves-net-loss": figures.svg(figures.curves(history, "loss", 2))}
+    html = sections.training(report, drawn)
+    assert "net-loss; dotted: the epoch that was kept." in words(html)
+    assert html.count("<figure>") == 1
+
+
+def test_published_figures_are_never_shown_without_what_they_are(report):
+    assert sections.published(report) == ""
+    report["published"] = {
+        "accuracy": 0.7685,
+        "recall": 0.77,
+        "unit": "clip",
+        "protocol": "clips of a track on both sides",
+        "per_genre": {"rock": 0.58},
+        "derived": True,
+    }
+    said = words(sections.published(report))
+    assert "published ours, by clip, honest" in said
+    assert "accuracy .768 .750" in said.replace(".769", ".768")
+    assert "recall .770 –" in said
+    assert "protocol: clips of a track on both sides" in said
+    assert 'per genre: {"rock": 0.58}' in said.replace("&quot;", '"')
+    assert "derived: true" in said
+    report["published"]["unit"] = "picture"
+    assert "ours, by track" in words(sections.published(report))
+
+
+def test_files_that_failed_are_listed_and_escaped(report):
+    assert sections.data(report) == ""
+    report["data"]["failed"] = [["<a>.wav", "0 bytes"], ["b.wav", "silent"]]
+    html = sections.data(report)
+    assert "could not be used: 2" in html
+    assert "&lt;a&gt;.wav: 0 bytes" in html
+
+
+def test_environment_and_recipe_are_folded(report):
+    assert sections.environment(report, {}) == ""
+    report["environment"] = {"python": "3.11", "cpu": "<x>"}
+    html = sections.environment(report, {"fit": {"folds": 5}, "path": "é"})
+    assert html.count("<details>") == 2
+    assert "cpu: &lt;x&gt;" in html
+    assert "é" in html
+    assert "&quot;folds&quot;: 5" in html
+
+
+def test_pictures_that_were_not_drawn_leave_no_trace():
+    assert pictures([("a", "x")], {}) == ""
+    made = pictures([("a", "x"), ("b", "y")], {"b": "<svg>#1d2330</svg>"})
+    assert made.count("<figure>") == 1
+    assert 'alt="b"' in made
+
+
+def test_dark_colours_replace_light_ones_once():
+    light = f"<svg>{figures.INK} {figures.PAPER} {figures.BLUE}</svg>"
+    dark = figures.darkened(light)
+    assert figures.INK not in dark
+    assert figures.PAPER not in dark
+    assert figures.BLUE in dark
+    assert figures.darkened("<svg>#fffffe</svg>") == "<svg>#fffffe</svg>"
+
+
+def test_cells_of_every_kind():
+    assert text(0.5) == ".500"
+    assert text(7) == "7"
+    assert text(["a", "b"]) == '<td class="left">a + b</td>'
+    assert text("<") == '<td class="left">&lt;</td>'
+
+
+def test_a_table_of_nothing_is_a_head():
+    html = table(["a", "b"], [], "none")
+    assert html.count("<th ") == 2
+    assert "<tbody></tbody>" in html
+    assert "none" in html
