@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -17,3 +18,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real music: set GENREWISE_DATA to the data folder")
     return folder
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The functions that workers run; a spawned worker gets this path as well."""
+    monkeypatch.syspath_prepend(ROOT / "tests")
+    import engine_jobs
+
+    return engine_jobs

@@ -127,3 +127,32 @@ def slow_setup() -> Callable[[Any], Any]:
 def hanging_setup() -> Callable[[Any], Any]:
     _hang()
     raise AssertionError
+
+
+def children(pid: int | None = None) -> set[int]:
+    """Workers: processes whose parent is `pid`, by default this one."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if b"resource_tracker" in (entry / "cmdline").read_bytes():
+                continue  # comes with spawning and stays as long as its parent
+        except OSError:
+            continue
+        if fields[0] != "Z" and int(fields[1]) == (pid or os.getpid()):
+            found.add(int(entry.name))
+    return found
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    """Whether a process ends within some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,46 +12,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genrewise import engine
 from genrewise.engine import Outcome, Refused, Waiting, run
 from genrewise.errors import BundleError, GenrewiseError
 
-HERE = Path(__file__).parent
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and signals")
-
-
-@pytest.fixture(autouse=True)
-def jobs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The functions that workers run; a spawned worker gets this path as well."""
-    monkeypatch.syspath_prepend(HERE)
-    import engine_jobs
-
-    return engine_jobs
-
-
-def children(pid: int | None = None) -> set[int]:
-    """Workers: processes whose parent is `pid`, by default this one."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if b"resource_tracker" in (entry / "cmdline").read_bytes():
-                continue  # comes with spawning and stays as long as its parent
-        except OSError:
-            continue
-        if fields[0] != "Z" and int(fields[1]) == (pid or os.getpid()):
-            found.add(int(entry.name))
-    return found
 
 
 def square_all(jobs: ModuleType, n: int, **how: Any) -> list[Outcome]:
     return list(run(jobs.setup, [("square", i) for i in range(n)], **how))
-
-
-# ------------------------------------------------------------------ order and values
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -87,7 +58,7 @@ def test_one_worker_serves_all_items(jobs: ModuleType) -> None:
 def test_no_more_workers_than_items(jobs: ModuleType) -> None:
     outcomes = run(jobs.setup, [("square", 2)], workers=8)
     assert next(outcomes).value == 4
-    before = len(children()) if sys.platform == "linux" else 1
+    before = len(jobs.children()) if sys.platform == "linux" else 1
     assert before == 1
     assert next(outcomes, None) is None
 
@@ -100,11 +71,13 @@ def test_equal_items_are_answered_twice(jobs: ModuleType) -> None:
     assert [o.value for o in run(jobs.setup, [("square", 3)] * 2)] == [9, 9]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # a path, the same for all
+)
 @given(plan=st.lists(st.sampled_from(["ok", "fail", "refuse", "die", "slow"]), max_size=12))
-def test_each_item_has_its_own_outcome(plan: list[str]) -> None:
-    import engine_jobs
-
+def test_each_item_has_its_own_outcome(jobs: ModuleType, plan: list[str]) -> None:
     made = {
         "ok": ("square", 5),
         "fail": ("fail", "audio"),
@@ -112,13 +85,10 @@ def test_each_item_has_its_own_outcome(plan: list[str]) -> None:
         "die": ("die", signal.SIGKILL),
         "slow": ("sleep", 0.02, 25),
     }
-    found = list(run(engine_jobs.setup, [made[p] for p in plan], workers=2))
+    found = list(run(jobs.setup, [made[p] for p in plan], workers=2))
     kinds = {"ok": "ok", "slow": "ok", "fail": "failed", "refuse": "failed", "die": "crashed"}
     assert [o.kind for o in found] == [kinds[p] for p in plan]
     assert [o.value for o in found] == [25 if p in ("ok", "slow") else None for p in plan]
-
-
-# ------------------------------------------------------------------ failures
 
 
 @pytest.mark.parametrize(
@@ -195,7 +165,7 @@ def test_a_worker_that_leaves_costs_one_item(jobs: ModuleType) -> None:
 def test_a_worker_killed_from_outside_costs_one_item(jobs: ModuleType) -> None:
     def items() -> Iterator[Any]:
         yield ("sleep", 30)
-        (pid,) = children()
+        (pid,) = jobs.children()
         time.sleep(0.2)
         os.kill(pid, signal.SIGKILL)
         yield ("square", 6)
@@ -209,11 +179,8 @@ def test_an_idle_worker_that_dies_costs_nothing(jobs: ModuleType) -> None:
     outcomes = run(jobs.setup, iter([("pid",), ("square", 6)]), workers=1)
     first = next(outcomes)
     os.kill(first.value, signal.SIGKILL)
-    assert gone(first.value)
+    assert jobs.gone(first.value)
     assert next(outcomes).value == 36
-
-
-# ------------------------------------------------------------------ limits
 
 
 @pytest.mark.parametrize("verb", ["hang", "stop"])
@@ -283,9 +250,6 @@ def test_a_memory_limit_is_refused_where_it_cannot_be_held(
         next(run(jobs.setup, [("square", 1)], memory_limit=2**30))
 
 
-# ------------------------------------------------------------------ loading
-
-
 def test_a_setup_that_refuses_ends_the_run(jobs: ModuleType) -> None:
     with pytest.raises(BundleError, match=r"tiny.genrewise: 3 bytes; expected a model file") as e:
         list(run(jobs.broken_setup, [("square", 1)]))
@@ -322,9 +286,6 @@ def test_a_setup_that_hangs_ends_the_run(jobs: ModuleType, monkeypatch: pytest.M
 def test_the_time_limit_begins_when_the_worker_has_loaded(jobs: ModuleType) -> None:
     (found,) = run(jobs.slow_setup, [("square", 3)], time_limit=0.3)
     assert found.value == 9
-
-
-# ------------------------------------------------------------------ sources
 
 
 def test_refused_items_cost_no_worker(jobs: ModuleType) -> None:
@@ -415,153 +376,4 @@ def test_an_error_of_the_source_ends_the_run(jobs: ModuleType) -> None:
 
     with pytest.raises(BundleError, match="the list"):
         list(run(jobs.setup, items()))
-    assert sys.platform != "linux" or not children()
-
-
-# ------------------------------------------------------------------ ends
-
-
-@linux
-def test_no_process_is_left_when_the_reader_stops(jobs: ModuleType) -> None:
-    outcomes = run(jobs.setup, [("square", 1), *[("hang",)] * 9], workers=3)
-    next(outcomes)
-    assert children()
-    outcomes.close()
-    assert not children()
-
-
-SCRIPT = """
-import sys
-sys.path.insert(0, {here!r})
-import engine_jobs
-from genrewise.engine import run
-if __name__ == "__main__":
-    try:
-        for o in run(engine_jobs.setup, [("square", 3)] + [("hang",)] * 4, workers=2,
-                     method={method!r}):
-            print(o.value, flush=True)
-    except KeyboardInterrupt:
-        sys.exit(130)
-"""
-
-
-@linux
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_ctrl_c_ends_everything_quietly(tmp_path: Path, method: str) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(here=str(HERE), method=method))
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        assert parent.stderr is not None
-        assert parent.stdout.readline() == "9\n"
-        workers = children(parent.pid)
-        assert workers
-        for pid in (*workers, parent.pid):  # a terminal sends it to all of them
-            os.kill(pid, signal.SIGINT)
-        assert parent.wait(10) == 130
-        assert parent.stderr.read() == ""
-    assert all(gone(pid) for pid in workers)
-
-
-@linux
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_no_worker_outlives_a_killed_parent(tmp_path: Path, method: str) -> None:
-    script = tmp_path / "script.py"
-    text = SCRIPT.format(here=str(HERE), method=method)
-    script.write_text(text.replace('[("hang",)] * 4', '[("sleep", 1.0)] * 4'))
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "9\n"
-        workers = children(parent.pid)
-        assert workers
-        parent.kill()
-        parent.wait(10)
-    assert all(gone(pid) for pid in workers)
-
-
-def gone(pid: int, seconds: float = 5.0) -> bool:
-    """Whether a process ends within some seconds."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
-
-
-@linux
-def test_decoders_cannot_write_into_the_results(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        SCRIPT.format(here=str(HERE), method=None).replace(
-            '[("square", 3)] + [("hang",)] * 4', '[("noise",)] * 3'
-        )
-    )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("said\nsaid\nsaid\n", "")
-
-
-FLAT = """
-import resource, sys
-sys.path.insert(0, {here!r})
-import engine_jobs
-from genrewise.engine import run
-if __name__ == "__main__":
-    peaks = []
-    for n in (500, 10_000):
-        items = (("blob", 2_000) for _ in range(n))
-        assert sum(len(o.value) for o in run(engine_jobs.setup, items, workers=2)) == 2_000 * n
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    print(peaks[1] - peaks[0])
-"""
-
-
-@linux
-def test_memory_is_flat_in_the_number_of_items(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(FLAT.format(here=str(HERE)))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 1024  # kB
-
-
-PREFORKED = """
-import sys
-sys.path.insert(0, {here!r})
-import engine_jobs
-from genrewise import engine
-engine.prefork(["decimal", "no.such.module"])
-before = len(engine._spares)
-assert "decimal" not in sys.modules
-first = [o.value for o in engine.run(engine_jobs.setup, [("loaded", "decimal"), ("square", 3)],
-                                     workers=1)]
-engine.prefork(["decimal"])
-engine.dismiss()
-print(before, len(engine._spares), first)
-"""
-
-
-@linux
-def test_a_worker_can_load_beforehand(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(PREFORKED.format(here=str(HERE)))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert done.stdout == "1 0 [True, 9]\n"
-
-
-def test_usable_cpus_heed_the_quota_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.read_text
-    said = ""
-
-    def read(path: Path, *args: Any) -> str:
-        return said if path.name == "cpu.max" else real(path, *args)
-
-    monkeypatch.setattr(Path, "read_text", read)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
-    for said, cpus in [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("", 8)]:
-        assert engine.usable_cpus() == cpus, said
+    assert sys.platform != "linux" or not jobs.children()
