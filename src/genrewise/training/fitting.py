@@ -196,7 +196,8 @@ def fit_embedding(x: F32, y: I64, n_labels: int, size: int = EMBEDDING_SIZE) -> 
     within = rest.T @ rest / len(rest)
     within += 0.1 * np.trace(within) / size * np.eye(size)
     values, axes = np.linalg.eigh(within)
-    whiten = axes / np.sqrt(values) @ axes.T
+    # Where every label has one window, or all are equal, nothing varies within them.
+    whiten = axes / np.sqrt(np.maximum(values, 1e-6)) @ axes.T
     matrix = (components / scale[:, None]) @ whiten
     offset = -(mean @ matrix)
     return Embedding(matrix, offset, centres @ whiten)

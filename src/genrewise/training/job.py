@@ -360,6 +360,11 @@ def seeds(job: Job, count: int) -> dict[str, Any]:
     """
     recipe = job.recipe
     ready = _prepare(job)
+    if any(item.split for item in ready.dataset.items):
+        raise DatasetError(
+            f"{ready.dataset.name}: {count} seeds of a split that the data set fixes",
+            "a data set without a split column",
+        )
     rows: list[dict[str, Any]] = []
     for seed in range(count):
         seeded = with_seed(recipe, seed)

@@ -78,7 +78,8 @@ def keep(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def load(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]] | None:
     """Read arrays; None where there are none, and a damaged file is deleted."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in names}
     except FileNotFoundError:
         return None

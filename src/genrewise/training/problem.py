@@ -106,7 +106,7 @@ def _two_to_learn_from(dataset: Dataset, split: splits.Split) -> splits.Split:
     return replace(split, train=tuple(train), test=tuple(test), rule=rule)
 
 
-def _warned(dataset: Dataset, split: splits.Split) -> splits.Split:
+def _warned(dataset: Dataset, split: splits.Split, recipe: Recipe) -> splits.Split:
     """The split with what a user should know of it, a line a part."""
     unit = splits.units(dataset, range(len(dataset)))
     pool = _units_of(dataset, unit, (*split.train, *split.valid))
@@ -115,9 +115,10 @@ def _warned(dataset: Dataset, split: splits.Split) -> splits.Split:
     untested = [label for label, own in tested.items() if not own]
     lines = []
     if single:
+        left = "in no figure" if recipe.fit.unheard == "left-out" else "always wrong"
         lines.append(
-            f"{', '.join(single)}: one group to learn from, so nothing of it could be held"
-            " out; it is in no figure out of fold"
+            f"{', '.join(single)}: one group to learn from, so none is left while it is held"
+            f" out: {left} out of fold"
         )
     if not split.test:
         lines.append("no test part: the figures are out of fold, and somewhat kind")
@@ -148,10 +149,12 @@ def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
     except LeakageError:
         raise
     except DatasetError:
+        # Too few groups to draw a validation part, which cross-validation does without.
         if fixed:
-            raise
-        everything = tuple(range(len(dataset)))
-        split = splits.Split(everything, (), (), "too few groups for a test part", seed)
+            split = splits.make_split(dataset, seed=seed, valid=0.0, test=share)
+        else:
+            everything = tuple(range(len(dataset)))
+            split = splits.Split(everything, (), (), "too few groups for a test part", seed)
     if not fixed:
         split = _two_to_learn_from(dataset, split)
     splits.check(dataset, split)
@@ -164,7 +167,7 @@ def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
             "two or more in at least two genres",
             _MEND,
         )
-    return _warned(dataset, split)
+    return _warned(dataset, split, recipe)
 
 
 def make_problem(
