@@ -162,6 +162,8 @@ def test_no_more_than_twelve_names_are_listed() -> None:
         ("HIPHOP", ["pop", "Hip-Hop"], ["Hip-Hop", "pop"]),
         ("STRASSE", ["Straße"], ["Straße"]),
         ("jazz", ["jazz", "jaz", "jizz"], ["jazz", "jaz", "jizz"]),
+        ("abcde", ["abcxy"], ["abcxy"]),  # three letters of five: .6
+        ("abcd", ["abxy"], []),  # two of four: .5
         ("qqqq", ["rock", "pop"], []),
         ("", ["rock"], []),
         ("rock", [], []),
