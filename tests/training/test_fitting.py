@@ -103,7 +103,7 @@ def test_further_rows_join_the_member_that_looks_at_them_alone(
 
 def test_one_genre_is_refused(toy: Any, make_recipe: Make) -> None:
     _, table, y, groups = toy
-    with pytest.raises(DatasetError, match="lda on 6 windows of 1 genres.*two genres or more"):
+    with pytest.raises(DatasetError, match=r"lda on 6 windows of 1 genres.*two genres or more"):
         fit_member(LDA, table, y, groups, [0, 1], make_recipe())
     silent = replace(table, heard=np.zeros(len(table), bool))
     with pytest.raises(DatasetError, match="lda on 0 windows"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -56,13 +56,13 @@ class Spy:
     The last column of the toy table is the number of the group.
     """
 
-    made: list[Spy] = []
+    made: ClassVar[list[Spy]] = []
 
     def __init__(self, n_classes: int) -> None:
         self.n, self.learnt, self.asked = n_classes, set[float](), set[float]()
         Spy.made.append(self)
 
-    def fit(self, X: Any, y: Any) -> Spy:
+    def fit(self, X: Any, _y: Any) -> Spy:
         self.learnt = set(X[:, -1].tolist())
         self.classes_ = np.arange(self.n)
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +137,7 @@ def test_selected_windows(counts: list[int], most: int, heard: list[bool]) -> No
             assert mine[-1] == there[-1]
 
 
-def test_selected_windows_are_spread_evenly(make_table: Callable[..., Table]) -> None:
+def test_selected_windows_are_spread_evenly() -> None:
     table = table_of([9], [True] * 9)
     assert select_windows(table, [0], 3).tolist() == [0, 4, 8]
     assert select_windows(table, [0], 5).tolist() == [0, 2, 4, 6, 8]

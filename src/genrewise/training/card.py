@@ -98,6 +98,9 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
         if split["test"]
         else "There was no test part: the figures are out of fold, and somewhat kind.",
     ]
+    if failed := len(data["failed"]):
+        are = "files could not be read and are" if failed > 1 else "file could not be read and is"
+        lines.append(f"{failed} {are} not among them.")
     if recipe.fit.refit == "all" and split["test"]:
         lines.append(
             "What ships was then fitted again, with the same settings, on all of them: the"

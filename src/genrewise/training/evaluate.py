@@ -45,6 +45,15 @@ def _shared_labels(
     model: Sequence[str], dataset: Dataset, mapping: Mapping[str, str]
 ) -> dict[str, int]:
     """Index into the model's labels of each label of the data set that it knows."""
+    for ours, theirs in mapping.items():
+        for what, name, known in (("data", ours, dataset.labels), ("model", theirs, model)):
+            if name not in known:
+                close = nearest(name, known)
+                raise DatasetError(
+                    f"--map {ours}={theirs}: {name} is no label of the {what}",
+                    f"one of {', '.join(known)}",
+                    f"did you mean {close[0]}?" if close else "",
+                )
     found: dict[str, int] = {}
     for label in dataset.labels:
         name = mapping.get(label, label)
@@ -113,7 +122,11 @@ def evaluate(
         if item.label in known and (not part or item.split == part)
     ]
     if not wanted:
-        raise DatasetError(f"{dataset.name}: no item in part {part!r}", "train, valid or test")
+        there = sorted({item.split for item in dataset.items} - {""})
+        raise DatasetError(
+            f"{dataset.name}: no item in part {part!r}",
+            f"one of {', '.join(there)}" if there else "a data set with a split column",
+        )
     tasks = [(dataset.file(i), dataset.items[i].start, dataset.items[i].duration) for i in wanted]
     answers: dict[int, dict[str, Any]] = {}
     failed: list[tuple[str, str]] = []
@@ -122,7 +135,9 @@ def evaluate(
         if outcome.kind == "ok":
             answers[i] = outcome.value
         else:
-            failed.append((dataset.items[i].path, outcome.error))
+            failed.append(
+                (dataset.items[i].path, outcome.error.removeprefix(f"{dataset.file(i)}: "))
+            )
         if progress:
             progress(done)
     if not answers:

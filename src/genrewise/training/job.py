@@ -283,10 +283,16 @@ def _ship(job: Job, result: Run, report: dict[str, Any]) -> None:
         return
     card = card_text(job.recipe, report)
     made = to_bundle(result, job.name, card, headline(report))
-    path = bundles.write(made, job.out)
-    difference = _check_whole(path, result)
-    report["bundle"] = {"bytes": path.stat().st_size, "parity": difference}
-    job.say(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB, parity {difference:.1e}")
+    # Nothing bears the model's name before it was verified, nor is an older one lost till then.
+    path = bundles.write(made, job.folder / "unverified.genrewise")
+    try:
+        difference = _check_whole(path, result)
+        path.replace(job.out)
+    finally:
+        path.unlink(missing_ok=True)
+    size = job.out.stat().st_size
+    report["bundle"] = {"bytes": size, "parity": difference}
+    job.say(f"wrote {job.out}, {size / 1e6:.2f} MB, parity {difference:.1e}")
 
 
 def _check_whole(path: Path, result: Run, clips: int = 20) -> float:
@@ -299,7 +305,8 @@ def _check_whole(path: Path, result: Run, clips: int = 20) -> float:
     loaded = classifier.window_probabilities(arrays)
     difference = float(np.abs(loaded - fitted).max())
     if difference > 1e-4:
-        raise ParityError(f"{path}: probabilities differ by {difference:.1e}", "at most 1e-4")
+        name = result.recipe.name
+        raise ParityError(f"{name}: probabilities differ by {difference:.1e}", "at most 1e-4")
     return difference
 
 

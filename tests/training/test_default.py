@@ -1,0 +1,128 @@
+"""The recipe of ``genrewise train`` and the settings of ``--fast``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genrewise.bundle_info import is_name
+from genrewise.errors import RecipeError, UnknownName
+from genrewise.training.default import fast_settings, model_name, recipe_for
+from genrewise.training.models import MODELS, make
+from genrewise.training.recipe import load, names
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without a backbone."""
+    monkeypatch.setenv("GENREWISE_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def full(bare: Path) -> Path:
+    """A cache with one; nothing opens it here."""
+    (bare / "backbones").mkdir()
+    (bare / "backbones" / "musicnn-msd.onnx").write_bytes(b"a network")
+    return bare
+
+
+def kinds(recipe: Any) -> set[str]:
+    return {spec["kind"] for spec in recipe.features.values()}
+
+
+@pytest.mark.usefixtures("bare")
+def test_without_a_backbone_it_is_our_own_statistics() -> None:
+    recipe = recipe_for("folder", "mine")
+    assert kinds(recipe) == {"statistics"}
+    assert recipe.data.source == "folder"
+    assert set(recipe.candidates()) == {("linear",), ("kernel",), ("linear", "kernel")}
+    assert (recipe.fit.refit, recipe.fit.unheard) == ("all", "left-out")
+
+
+@pytest.mark.usefixtures("full")
+def test_with_a_backbone_it_is_used_unless_it_must_be_fast() -> None:
+    assert kinds(recipe_for("folder", "mine")) == {"statistics", "backbone"}
+    assert kinds(recipe_for("folder", "mine", fast=True)) == {"statistics"}
+
+
+@pytest.mark.usefixtures("full")
+def test_members_and_parameters_exist() -> None:
+    for fast in (False, True):
+        recipe = recipe_for("folder", "mine", fast=fast)
+        for member in recipe.model.members.values():
+            make(member.model, 2, 0, **member.params)
+        used = {name for mix in recipe.candidates() for name in mix}
+        assert used == set(recipe.model.members)
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "cnn-000"])
+def test_one_kind_of_classifier_instead_of_a_choice(model: str) -> None:
+    recipe = recipe_for("folder", "mine", model=model, settings=["fit.folds=3"])
+    assert recipe.candidates() == ((model,),)
+    assert recipe.model.members[model].inputs == ("timbre",)
+    assert (recipe.fit.folds, recipe.fit.refit) == (3, "all")
+
+
+@pytest.mark.usefixtures("bare")
+def test_labels_groups_and_settings_are_taken_over() -> None:
+    recipe = recipe_for(
+        "folder", "mine", labels=["b", "a"], group_by="artist", settings=["split.test=0.3"]
+    )
+    assert recipe.data.labels == ("b", "a")
+    assert recipe.data.group_by == "artist"
+    assert recipe.split.test == 0.3
+
+
+@pytest.mark.usefixtures("bare")
+def test_wrong_names_are_refused() -> None:
+    with pytest.raises(UnknownName, match=r"no model named 'svm'.*Did you mean svc"):
+        recipe_for("folder", "mine", model="svm")
+    with pytest.raises(RecipeError, match=r"train folder: unknown key fit.fold"):
+        recipe_for("folder", "mine", settings=["fit.fold=3"])
+
+
+def test_fast_settings_fit_every_recipe(bare: Path) -> None:
+    for name in names():
+        recipe = load(name, fast_settings(load(name).features))
+        assert kinds(recipe) == {"statistics"}
+        assert recipe.data.source.startswith("synthetic:")
+        assert recipe.data.labels == ()
+        assert recipe.data.rows.file == ""
+        assert recipe.expect == {}
+        assert recipe.model.members == load(name).model.members
+    assert list(bare.iterdir()) == []
+
+
+@pytest.mark.usefixtures("full")
+def test_fast_settings_keep_a_backbone_that_is_there() -> None:
+    name = "models/musicnn-gtzan-v1"
+    recipe = load(name, fast_settings(load(name).features))
+    assert recipe.features == load(name).features
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("mine", "mine"),
+        ("Meine Musik é ☃", "Meine-Musik-e"),
+        ("my.genres_2", "my.genres_2"),
+        ("-.x.-", "x"),
+        ("☃", "model"),
+        ("", "model"),
+        ("../../up", "up"),
+    ],
+)
+def test_names_for_models(text: str, name: str) -> None:
+    assert model_name(text) == name
+
+
+@given(st.text())
+def test_any_text_makes_a_name(text: str) -> None:
+    assert is_name(model_name(text))
+    assert model_name(model_name(text)) == model_name(text)
