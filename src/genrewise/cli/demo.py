@@ -113,12 +113,12 @@ def _suggest(out: TextIO) -> None:
     """What to type next."""
     program = _program()
     width = max(len(command) for command, _ in _NEXT)
+    lines = [(f"  {program} {command.ljust(width)}", f"  {what}") for command, what in _NEXT]
+    # A long path takes the line; the commands matter more than what is said of them.
+    fit = max(len(line + note) for line, note in lines) <= _WIDTH
     out.write("\nNext:\n")
-    for command, what in _NEXT:
-        line, note = f"  {program} {command.ljust(width)}", f"  {what}"
-        # A long path takes the line; the command matters more than what is said of it.
-        fits = len(line + note) <= _WIDTH
-        out.write((line + style(note, out, dim=True) if fits else line.rstrip()) + "\n")
+    for line, note in lines:
+        out.write((line + style(note, out, dim=True) if fit else line.rstrip()) + "\n")
 
 
 @click.command()

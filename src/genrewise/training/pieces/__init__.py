@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.training.pieces.acoustic import blues, jazz, strings
-from genrewise.training.pieces.electric import metal
+from genrewise.training.pieces.electric import hiphop, metal
 
 __all__ = ["PIECES", "Piece", "render"]
 
@@ -71,6 +71,13 @@ PIECES: dict[str, Piece] = {
         "four guitars, bass, double bass drum, a high voice: plucked delay lines in fifths "
         "through valves and loudspeakers, noise",
         metal,
+    ),
+    "worn-groove": Piece(
+        "hiphop",
+        "Worn groove",
+        "a break, a synthesiser's bass, an electric piano on a record that crackles and drifts, "
+        "a scratch, two voices that talk in rhythm without words",
+        hiphop,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Pieces for amplifiers: metal."""
+"""Pieces for amplifiers, turntables and a microphone: metal, hip hop."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from numpy.typing import NDArray
 
 from genrewise.training.datasets.synthesis import Mixer
 from genrewise.training.pieces import drums
-from genrewise.training.pieces.desk import amplify, echo, equalise, finish, peak, room
-from genrewise.training.pieces.instruments import pluck
+from genrewise.training.pieces.desk import (
+    amplify,
+    band,
+    compress,
+    drift,
+    echo,
+    equalise,
+    finish,
+    peak,
+    room,
+)
+from genrewise.training.pieces.instruments import keys, pluck, sung, synth
 from genrewise.training.pieces.session import Session, sing
 
-__all__ = ["metal"]
+__all__ = ["hiphop", "metal"]
 
 F32 = NDArray[np.float32]
 
@@ -47,7 +57,7 @@ def _guitar(s: Session, cabinet: float) -> F32:
 
     for bar, start in s.bars():
         s.line(part, chord, _riff(bar), start, legato=1.02)
-    return amplify(peak(part.y, 1100.0, 8.0, 0.7), 150.0, tight=120.0, cabinet=cabinet)
+    return amplify(peak(part.y, 1100.0, 8.0, 0.7), 80.0, tight=120.0, cabinet=cabinet)
 
 
 def _drums(s: Session) -> tuple[Mixer, Mixer]:
@@ -72,7 +82,7 @@ def _drums(s: Session) -> tuple[Mixer, Mixer]:
 
 def metal(rng: np.random.Generator) -> F32:
     """Four guitars in a dropped tuning, double bass drum, a high voice."""
-    s = Session(25.0, 150.0, rng, loose=0.005)
+    s = Session(25.0, 143.0, rng, loose=0.005)
     guitars = sum((_guitar(s, 6200.0 + 300 * take) for take in range(4)), s.part().y)
     bass, song = s.part(), s.part()
 
@@ -86,7 +96,75 @@ def metal(rng: np.random.Generator) -> F32:
         for _ in range(2):
             sing(s, song, _TUNE, start, tilt=0.9, vibrato=50.0)
     voice = echo(amplify(song.y, 3.0, tight=200.0, cabinet=7000.0), 0.3, 0.25)
-    y = 0.6 * guitars + 0.5 * amplify(bass.y, 4.0, tight=40.0, cabinet=3000.0) + 0.8 * voice
-    y = y + 0.45 * skins.y + 0.35 * room(cymbals.y, 0.3, 0.2, rng)
-    y = equalise(room(y, 0.3, 0.6, rng), (6, 7, 6, -2, -7, -3, 1, -7))
+    y = 0.8 * guitars + 0.5 * amplify(bass.y, 4.0, tight=40.0, cabinet=3000.0) + 0.34 * voice
+    y = y + 0.4 * skins.y + 0.39 * room(cymbals.y, 0.3, 0.2, rng)
+    y = equalise(room(y, 0.3, 0.72, rng), (8, 9, 7, -2, -9, -2, 4, -8))
     return finish(y, rng, hiss=0.0005, push=2.0)
+
+
+#: Of two bars in turn: bass drum, snare, bass, the chords on the record.
+_BREAKS = (
+    ("x.x.......x..x..", "....x..o.o..x...", "A1:.75 A1:.75 -:1 E1:.5 G1:.5",
+     "A3,C4,E4,G4:1.5 -:1 A3,C4,E4,B4:.5"),
+    ("x..x......xx....", "....x..o....x..o", "F1:.75 F1:.75 -:1 G1:.5 E1:.5",
+     "F3,A3,C4,E4:1.5 -:1 G3,B3,D4,E4:1.5"),
+)  # fmt: skip
+
+
+def _talk(s: Session, part: Mixer, start: float, pitch: float) -> None:
+    """A bar of speech in rhythm: syllables that fall, the beat a little higher; no words."""
+    rng, beat = s.rng, 0.0
+    while beat < 3.75:
+        beats = float(rng.choice((0.25, 0.25, 0.25, 0.5)))
+        if rng.random() > 0.23:
+            syllable = sung(
+                pitch + rng.normal(0, 1.5) + (3.0 if beat % 1 == 0 else 0.0),
+                s.span(beats) * 0.95,
+                rng,
+                vowel="aoeiue"[rng.integers(6)],
+                tilt=1.3,
+                scoop=float(rng.uniform(-1, 2)),
+                vibrato=0.0,
+                fall=float(rng.uniform(0, 4)),
+                hiss=float(rng.uniform(0.1, 0.6)),
+            )
+            part.add(syllable, s.at(start + beat), s.force(0.8))
+        beat += beats
+
+
+def _break(s: Session) -> tuple[Mixer, Mixer]:
+    """Bass drum and snare; the hat."""
+    skins, metal, rng = s.part(), s.part(), s.rng
+    kick = partial(drums.kick, rng, low=50.0, long=0.26, click=0.5)
+    snare = partial(drums.snare, rng, tone=185.0, long=0.14, dull=6400.0)
+    hat = partial(drums.cymbal, rng, 0.03, low=5500.0)
+    for bar, start in s.bars():
+        feet, hands, _, _ = _BREAKS[bar % 2]
+        s.beat(skins, kick, feet, start)
+        s.beat(skins, snare, hands, start, level=0.8)
+        s.beat(metal, hat, "x.x.x.x.x.x.x.x.", start, level=0.16)
+    return skins, metal
+
+
+def hiphop(rng: np.random.Generator) -> F32:
+    """A break, a bass, chords off a worn record, a scratch, two who talk in rhythm."""
+    s = Session(26.0, 103.0, rng, loose=0.006, swing=0.03)
+    skins, hat = _break(s)
+    bass, record, voice, table = (s.part() for _ in range(4))
+    for bar, start in s.bars():
+        _, _, low, chords = _BREAKS[bar % 2]
+        s.line(bass, lambda n, t: synth(n, t, tilt=2.2, sweep=0.25, hold=0.56), low, start)
+        s.line(record, partial(keys, rng=rng), chords, start, strum=0.01)
+        if bar:
+            _talk(s, voice, start, 49.0)
+        if bar % 2:  # a second one answers
+            _talk(s, voice, start, 54.0)
+        if bar % 4 == 3:
+            for beat in (2.0, 2.5, 3.0, 3.25, 3.5):
+                table.add(drums.scratch(rng, 0.18), s.at(start + beat), 0.5)
+    worn = band(drift(record.y, 10.0, rng), low=250.0, high=3200.0)
+    mouth = compress(peak(band(voice.y, low=150.0, high=6000.0), 2500.0, 4.0), 0.05, 4.0)
+    y = 1.15 * skins.y + 1.4 * hat.y + 0.46 * bass.y + 0.24 * worn + 1.23 * mouth + 0.28 * table.y
+    y = y + 0.1 * drums.crackle(len(y), rng)
+    y = equalise(room(y, 0.1, 0.06, rng), (0, -5, -12, -10, -3, 2, 3, 2))
+    return finish(y, rng, hiss=0.001, push=1.2)
