@@ -41,7 +41,7 @@ def test_without_a_backbone_it_is_our_own_statistics() -> None:
     assert kinds(recipe) == {"statistics"}
     assert recipe.data.source == "folder"
     assert set(recipe.candidates()) == {("linear",), ("kernel",), ("linear", "kernel")}
-    assert (recipe.fit.refit, recipe.fit.unheard) == ("all", "left-out")
+    assert recipe.fit.refit == "all"
 
 
 @pytest.mark.usefixtures("full")

@@ -60,7 +60,7 @@ def test_defaults() -> None:
     recipe = changed()
     assert recipe.windows.rule() == WindowRule(10.0, 5.0, "shift", -60.0)
     assert recipe.candidates() == (("a",),)
-    assert (recipe.fit.folds, recipe.fit.refit, recipe.fit.unheard) == (5, "train", "counted")
+    assert (recipe.fit.folds, recipe.fit.refit) == (5, "train")
     assert (recipe.split.test, recipe.vote.rule) == (0.2, "log-mean")
     assert recipe.unknown.target_risk == 0.15
     assert recipe.expect == {}
@@ -106,7 +106,6 @@ def test_unknown_keys_are_refused_with_the_nearest(setting: str, place: str, clo
         ("windows.tail=cut", "windows.tail"),
         ("vote.rule=loudest", "vote.rule"),
         ("fit.refit=some", "fit.refit"),
-        ("fit.unheard=what", "fit.unheard"),
         ("name=../up", "name"),
         ("name=two words", "name"),
         ("model.members={}", "model.members"),

@@ -105,7 +105,7 @@ def recipe_for(
         "name": name,
         "data": {"source": source, "labels": list(labels), "group_by": group_by},
         **(_BACKBONE if there and not fast else _OWN),
-        "fit": {"refit": "all", "unheard": "left-out"},
+        "fit": {"refit": "all"},
     }
     if model:
         MODELS.get(model)

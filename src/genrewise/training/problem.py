@@ -106,7 +106,7 @@ def _two_to_learn_from(dataset: Dataset, split: splits.Split) -> splits.Split:
     return replace(split, train=tuple(train), test=tuple(test), rule=rule)
 
 
-def _warned(dataset: Dataset, split: splits.Split, recipe: Recipe) -> splits.Split:
+def _warned(dataset: Dataset, split: splits.Split) -> splits.Split:
     """The split with what a user should know of it, a line a part."""
     unit = splits.units(dataset, range(len(dataset)))
     pool = _units_of(dataset, unit, (*split.train, *split.valid))
@@ -115,10 +115,9 @@ def _warned(dataset: Dataset, split: splits.Split, recipe: Recipe) -> splits.Spl
     untested = [label for label, own in tested.items() if not own]
     lines = []
     if single:
-        left = "in no figure" if recipe.fit.unheard == "left-out" else "always wrong"
         lines.append(
-            f"{', '.join(single)}: one group to learn from, so none is left while it is held"
-            f" out: {left} out of fold"
+            f"{', '.join(single)}: one group to learn from, so nothing of it could be held"
+            " out; it is in no figure out of fold"
         )
     if not split.test:
         lines.append("no test part: the figures are out of fold, and somewhat kind")
@@ -167,7 +166,7 @@ def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
             "two or more in at least two genres",
             _MEND,
         )
-    return _warned(dataset, split, recipe)
+    return _warned(dataset, split)
 
 
 def make_problem(

@@ -89,16 +89,13 @@ class Model(_Frozen):
 class Fit(_Frozen):
     """Cross-validation and what is fitted in the end.
 
-    `refit` "all" fits what ships on the test part too, once that was scored.  `unheard` says
-    what becomes of clips whose genre has no other group to learn it from: "counted" as the
-    mistakes that they must be, or "left-out" of figures, choice and calibration.
+    `refit` "all" fits what ships on the test part too, once that was scored.
     """
 
     folds: int = Field(default=5, ge=2)
     seed: int = Field(default=0, ge=0)
     windows_per_item: int = Field(default=12, ge=1)
     refit: Literal["train", "all"] = "train"
-    unheard: Literal["counted", "left-out"] = "counted"
 
 
 class Vote(_Frozen):

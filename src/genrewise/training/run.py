@@ -141,7 +141,8 @@ def _out_of_fold(
     out : dict of str to ndarray, shape (n_windows, C)
         By member.
     judged : ndarray of bool, shape (n_windows,)
-        Windows of the pool that count, see `unheard` of :class:`.recipe.Fit`.
+        Windows of the pool whose label the fold had learnt from other groups: of the rest
+        no answer could be right, which says nothing about the members.
     """
     table, n = problem.table, len(problem.dataset.labels)
     parts = cross_folds(problem, recipe)
@@ -156,8 +157,7 @@ def _out_of_fold(
         rows = np.flatnonzero(np.isin(table.item, np.asarray(held)))
         if len(known) < 2 or not len(rows):
             continue
-        counted = recipe.fit.unheard == "counted"
-        judged[rows] = counted | np.isin(problem.y[table.item[rows]], known)
+        judged[rows] = np.isin(problem.y[table.item[rows]], known)
         for name in names:
             member = recipe.model.members[name]
             estimator = fit_member(
@@ -209,7 +209,8 @@ def choose(
     table : list of dict
         All candidates, best first.
     p : ndarray, shape (n_rows, C)
-        Its out-of-fold probabilities of the pool's windows, not calibrated.
+        Its out-of-fold probabilities of the pool's windows, not calibrated;
+        without clips whose label the fold had not learnt.
     rows : ndarray of int
         Which windows these are.
     """
