@@ -19,7 +19,7 @@ from genrewise.training.pieces import PIECES, render
 FOLDER = Path(__file__).resolve().parent.parent / "src" / "genrewise" / "samples"
 
 #: Of Vorbis: 0 is best and largest.
-COMPRESSION = 0.62
+COMPRESSION = 0.55
 
 
 def write_ogg(path: Path, y: np.ndarray) -> None:

@@ -78,6 +78,7 @@ PIECES: dict[str, Piece] = {
         "a break, a synthesiser's bass, an electric piano on a record that crackles and drifts, "
         "a scratch, two voices that talk in rhythm without words",
         hiphop,
+        seed=4,
     ),
 }
 

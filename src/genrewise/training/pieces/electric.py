@@ -153,7 +153,7 @@ def hiphop(rng: np.random.Generator) -> F32:
     bass, record, voice, table = (s.part() for _ in range(4))
     for bar, start in s.bars():
         _, _, low, chords = _BREAKS[bar % 2]
-        s.line(bass, lambda n, t: synth(n, t, tilt=2.2, sweep=0.25, hold=0.56), low, start)
+        s.line(bass, lambda n, t: synth(n, t, tilt=2.2, sweep=0.16, hold=1.5), low, start)
         s.line(record, partial(keys, rng=rng), chords, start, strum=0.01)
         if bar:
             _talk(s, voice, start, 49.0)
@@ -166,5 +166,5 @@ def hiphop(rng: np.random.Generator) -> F32:
     mouth = compress(peak(band(voice.y, low=150.0, high=6000.0), 2500.0, 4.0), 0.05, 4.0)
     y = 1.15 * skins.y + 1.4 * hat.y + 0.46 * bass.y + 0.24 * worn + 1.23 * mouth + 0.28 * table.y
     y = y + 0.1 * drums.crackle(len(y), rng)
-    y = equalise(room(y, 0.1, 0.06, rng), (0, -5, -12, -10, -3, 2, 3, 2))
+    y = equalise(room(y, 0.12, 0.06, rng), (1, -5, -12, -9, -1, 3, 3, 1))
     return finish(y, rng, hiss=0.001, push=1.2)
