@@ -71,21 +71,10 @@ def _confused(scores: Mapping[str, Any], labels: list[str], most: int = 6) -> li
     return [f"* {truth} taken for {answer}: {n}" for n, truth, answer in pairs[:most]]
 
 
-def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
-    """Markdown of a card.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    report : mapping
-        As of :func:`genrewise.training.job.run_recipe`.
-    """
-    data, split, unknown = report["data"], report["split"], report["unknown"]
-    part = "test" if report["test"] else "validation"
-    lines = [f"# {report['name']}", "", report["title"], ""]
-    if recipe.notes:
-        lines += [recipe.notes.strip(), ""]
-    lines += [
+def _provenance(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
+    """Genres, licence, data and protocol."""
+    data, split = report["data"], report["split"]
+    lines = [
         f"Genres: {', '.join(data['labels'])}.",
         f"Licence: {recipe.licence or 'yours'}.",
         "",
@@ -106,14 +95,27 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
             "What ships was then fitted again, with the same settings, on all of them: the"
             " figures are those of the model before that."
         )
-    lines += ["", f"## Figures on {part}", "", *_level_table(report[part])]
+    return lines
+
+
+def _figures(report: Mapping[str, Any]) -> list[str]:
+    """Every level, every genre, what is confused."""
+    data = report["data"]
+    part = "test" if report["test"] else "validation"
+    lines = ["", f"## Figures on {part}", "", *_level_table(report[part])]
     if part == "test":
         lines += ["", "Out of fold, on which it was chosen:", ""]
         lines += _level_table(report["validation"])
     lines += ["", f"## By genre, {part}, by track", "", *_genre_table(report[part]["track"])]
     confused = _confused(report[part]["track"], data["labels"])
     lines += ["", "## What it confuses", "", *(confused or ["* nothing in this part"])]
-    lines += [
+    return lines
+
+
+def _doubts(report: Mapping[str, Any]) -> list[str]:
+    """Calibration, and what "unknown" buys."""
+    unknown = report["unknown"]
+    lines = [
         "",
         "## Calibration and unknown",
         "",
@@ -137,6 +139,22 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
             for at in unknown["table"]
         ),
     ]
+    return lines
+
+
+def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
+    """Markdown of a card.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    report : mapping
+        As of :func:`genrewise.training.job.run_recipe`.
+    """
+    lines = [f"# {report['name']}", "", report["title"], ""]
+    if recipe.notes:
+        lines += [recipe.notes.strip(), ""]
+    lines += [*_provenance(recipe, report), *_figures(report), *_doubts(report)]
     if recipe.expectation:
         lines += ["", "## What to expect on other music", "", recipe.expectation.strip()]
     lines += ["", "## Made of", "", f"Members: {', '.join(report['chosen'])}.", ""]
