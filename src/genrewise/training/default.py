@@ -133,7 +133,7 @@ def fast_settings(features: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         if spec.get("kind") == "backbone" and not _there(str(spec.get("backbone", "")))
     ]
     return (
-        'data.source="synthetic:tracks_per_genre=6,seconds=6,tracks_per_artist=2"',
+        'data.source="synthetic:genres=6,tracks_per_genre=6,seconds=6,tracks_per_artist=2"',
         "data.labels=[]",
         "data.rows={}",
         *(f'features.{key}={{kind="statistics"}}' for key in absent),

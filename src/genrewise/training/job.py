@@ -8,8 +8,9 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from genrewise import bundle as bundles
 from genrewise.cache import cache_dir
-from genrewise.errors import DatasetError, ParityError, RecipeError
+from genrewise.errors import DatasetError, MissingExtra, ParityError, RecipeError
 from genrewise.inference import Classifier
 from genrewise.inputs import make_input
 from genrewise.training import datasets, models, splits
@@ -140,8 +141,23 @@ def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[in
     return merge(dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
 
 
+def _need_libraries() -> None:
+    """Say at once, not after all the work, that a library of its end is missing.
+
+    Raises
+    ------
+    MissingExtra
+    """
+    for name in ("matplotlib", "onnx", "skl2onnx", "onnxmltools"):
+        with suppress(ValueError):  # a module that was switched off
+            if find_spec(name):
+                continue
+        raise MissingExtra("training", "train", name)
+
+
 def _check_recipe(recipe: Recipe) -> None:
     """Make every input and every member once: what is wrong with them is said at once."""
+    _need_libraries()
     for spec in recipe.features.values():
         make_input(spec)
     for member in recipe.model.members.values():
