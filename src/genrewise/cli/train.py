@@ -63,7 +63,8 @@ def train(
 
     Looks at the data, splits it so that no artist is on two sides, picks a model by
     cross-validation, opens the test part once, writes the model and a report. What was
-    interrupted goes on where it was when the same command is given again.
+    interrupted goes on where it was when the same command is given again: what was computed
+    lies below the folder that "genrewise models where" names, and may be deleted.
     """
     from genrewise.training.default import model_name, recipe_for
 
