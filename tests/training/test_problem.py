@@ -83,7 +83,8 @@ def test_a_genre_with_one_group_is_learnt_and_said(make_recipe: Make) -> None:
     split = make_split(dataset, make_recipe())
     assert len(groups_of(dataset, split.train)["c"]) == 1
     assert split.warnings[0] == (
-        "c: one group to learn from, so nothing of it could be held out; it is in no figure out of fold"
+        "c: one group to learn from, so nothing of it could be held out;"
+        " it is in no figure out of fold"
     )
 
 
