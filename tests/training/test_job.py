@@ -368,3 +368,40 @@ def test_a_source_is_also_looked_for_below_the_data_folder(
     (tmp_path / "songs").mkdir()
     assert find_source("songs") == "songs"
     assert find_source("synthetic") == "synthetic"
+
+
+class Bars:
+    """Stands in for the progress line: which were shown and how far each came."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, int | None, list[int]]] = []
+
+    def __call__(self, title: str, total: int) -> Any:
+        shown, counts = self.shown, list[int]()
+
+        class Bar:
+            def __enter__(self) -> Any:
+                self.total: int | None = total
+                return self
+
+            def update(self, done: int) -> None:
+                counts.append(done)
+
+            def __exit__(self, *_exception: object) -> None:
+                shown.append((title, self.total, counts))
+
+        return Bar()
+
+
+def test_progress_covers_all_that_takes_time(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENREWISE_CACHE", str(tmp_path / "new cache"))
+    bars = Bars()
+    run_recipe(job_for(music, tmp_path, bar=bars))
+    everything = list(range(1, 19))
+    assert bars.shown == [
+        ("files looked at", 18, everything),
+        ("files", 18, everything),
+        ("fits", 2, [1, 2]),
+    ]

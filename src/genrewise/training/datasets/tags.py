@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from genrewise.labels import LABEL_SETS
 from genrewise.training.datasets.base import Dataset
 
 __all__ = ["tag_rows"]
+
+_EXPECTED = "an .npz of tags, label and track"
 
 #: Consecutive windows whose mean makes a row: as many as a ten-second window holds.
 _TOGETHER = 8
@@ -40,12 +43,20 @@ def tag_rows(path: str | Path, dataset: Dataset) -> tuple[NDArray[np.float32], N
         The file is not of that kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             tags, label, track = stored["tags"], stored["label"], stored["track"]
-    except (OSError, KeyError, ValueError) as error:
-        raise DatasetError(f"{path}: {error}", "an .npz of tags, label and track") from error
-    known = {item.track for item in dataset.items}
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such file", _EXPECTED) from None
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise DatasetError(f"{path}: {' '.join(str(error).split())}", _EXPECTED) from error
     names = sorted(LABEL_SETS["gtzan-10"].labels)
+    fits = tags.ndim == 2 and label.shape == track.shape == (len(tags),)
+    if not (fits and label.dtype.kind in "iu" and np.isin(label, np.arange(len(names))).all()):
+        shapes = f"tags {tags.shape}, label {label.shape}, track {track.shape}"
+        raise DatasetError(
+            f"{path}: {shapes}", f"(n, d), (n,) and (n,), labels 0 to {len(names) - 1}"
+        )
+    known = {item.track for item in dataset.items}
     x, y = [], []
     for name in sorted(set(track.tolist()) - known):
         mine = np.flatnonzero(track == name)

@@ -83,7 +83,11 @@ def _check_neighbours(estimator: Any, rows: int) -> None:
     """More neighbours than rows would only be noticed at the first prediction."""
     wanted = getattr(getattr(estimator, "steps", [("", estimator)])[-1][1], "n_neighbors", 0)
     if isinstance(wanted, int) and wanted > rows:
-        raise RecipeError(f"n_neighbors {wanted} with {rows} rows", f"at most {rows}")
+        raise RecipeError(
+            f"n_neighbors {wanted} with {rows} rows",
+            f"at most {rows}",
+            "add music, or --set model.members.knn.params.n_neighbors=N",
+        )
 
 
 def fit(
