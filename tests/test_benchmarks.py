@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,17 +38,23 @@ def median(numbers: list[float]) -> float:
 
 @pytest.mark.usefixtures("benchmarks")
 def test_memory_is_that_of_all_processes() -> None:
-    from common import watch
-
     hold = "import time; x = bytearray(60 << 20); x[::4096] = b'1' * len(x[::4096]); time.sleep(.4)"
     two = (
         "import subprocess, sys; p = [subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
         " for _ in 'ab']; [q.wait() for q in p]"
     )
-    found = watch([sys.executable, "-c", two, hold], poll=0.01)
-    assert 60 < found.largest < 110
-    assert 120 < found.together < 200
-    assert found.seconds >= 0.4
+    # From a small process, as the benchmarks are: a child counts what it was forked from.
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from common import watch;"
+        " w = watch([sys.executable, '-c', *sys.argv[2:]], poll=0.01);"
+        " print(w.largest, w.together, w.seconds)"
+    )
+    command = [sys.executable, "-c", script, str(ROOT / "benchmarks"), two, hold]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    largest, together, seconds = map(float, done.stdout.split())
+    assert 60 < largest < 110
+    assert 120 < together < 200
+    assert seconds >= 0.4
 
 
 @pytest.mark.usefixtures("benchmarks")

@@ -138,7 +138,7 @@ def features(
 
     PATHS are files, folders or patterns.  A row names its file, its length in samples and,
     where the folders or their manifest.csv say so, label, group, track and split:
-    "genrewise train" takes such a table.
+    A table of whole tracks reads well in pandas or a spreadsheet.
     """
     if layout not in FEATURES:
         raise UnknownName("feature layout", layout, FEATURES)

@@ -116,15 +116,18 @@ class _Rows:
         if self._table is None:
             self._table = self._begin(list(record["probabilities"]))
         genre = record["genre"]
-        others = [pair for pair in ranking(record) if pair[0] != genre]
+        ranked = ranking(record)
+        others = ranked if genre is None else [pair for pair in ranked if pair[0] != genre]
         runners = ", ".join(f"{label} {p:.2f}" for label, p in others[: max(1, self.top - 1)])
         silent = record["reason"] == "silent"
         length = clock(record["seconds"])
         if record["status"] == "partial" and record["stated"]:
             length += f" of {clock(record['stated'])}"
+        # Of an unknown genre the column of runners-up begins with the best guess; its
+        # confidence is no confidence in "unknown".
         cells = (
             genre or "unknown",
-            "" if silent else f"{record['confidence']:.2f}",
+            f"{record['confidence']:.2f}" if genre else "",
             "(silent)" if silent else runners,
             length,
             record["path"],

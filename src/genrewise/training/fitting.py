@@ -38,6 +38,9 @@ MOST_ROWS = {"svc": 4000, "linear-svc": 4000}
 
 _MORE = "add music, or choose another kind with --model or model.members"
 
+#: With fewer wrong answers out of fold, likelihood alone would let a model be certain.
+FEW_MISTAKES = 5
+
 #: Values of an embedding.
 EMBEDDING_SIZE = 64
 
@@ -227,11 +230,27 @@ class Mix:
     nll: float
 
 
+def _modest(votes: F64, hits: int) -> float:
+    """Temperature at which the mean confidence is what Laplace's rule of succession allows."""
+    allowed = (hits + 1) / (len(votes) + 2)
+    low, high = 1e-3, 1e3
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if temper(votes, middle).max(axis=1).mean() > allowed:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 def judge(names: tuple[str, ...], p: F64, table: Table, rows: I64, y: I64, rule: str) -> Mix:
     """Vote, calibrate and score the out-of-fold windows of a candidate."""
     items, votes = clip_votes(p, table.item[rows], table.heard[rows], rule)
     truth = y[items]
     temperature = fit_temperature(np.log(np.maximum(votes, 1e-12)), truth)
+    mistakes = int((votes.argmax(axis=1) != truth).sum())
+    if mistakes < FEW_MISTAKES:
+        temperature = max(temperature, _modest(votes, len(items) - mistakes))
     calibrated = temper(votes, temperature)
     nll = float(-np.log(np.maximum(calibrated[np.arange(len(truth)), truth], 1e-12)).mean())
     right = float((calibrated.argmax(axis=1) == truth).mean())

@@ -25,6 +25,7 @@ from genrewise.training import datasets, models, splits
 from genrewise.training.card import card_text, headline
 from genrewise.training.datasets import Dataset
 from genrewise.training.datasets.duplicates import duplicates, merge
+from genrewise.training.datasets.grouping import UNGROUPED
 from genrewise.training.datasets.scan import scan
 from genrewise.training.datasets.tags import tag_rows
 from genrewise.training.fitting import Extra, joined
@@ -254,7 +255,8 @@ def _report(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
     return {
         "name": job.name,
         "title": recipe.title or f"A model of {len(problem.dataset.labels)} genres",
-        "protocol": "honest",
+        # Without artists nobody knows that none is on both sides.
+        "protocol": "by file" if any(UNGROUPED in w for w in looked.warnings) else "honest",
         "data": {
             "name": problem.dataset.name,
             "labels": list(problem.dataset.labels),

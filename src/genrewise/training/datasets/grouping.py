@@ -35,6 +35,10 @@ _NOBODY = frozenset(
 _GUESTS = re.compile(r"\s*[\(\[]?\s*\b(?:feat\.?|ft\.|featuring)\s.*$", re.IGNORECASE)
 
 
+#: In the warning that nothing says which files belong together.
+UNGROUPED = "each is its own group"
+
+
 def is_rule(name: str) -> bool:
     """Whether `name` is a rule of the table above."""
     return name in RULES or name.lower().endswith(_LISTS)
@@ -104,7 +108,7 @@ def _by_tags(items: Sequence[Item], root: Path, rule: str) -> tuple[list[Item], 
         return grouped, []
     which = {"tags": "artist or album"}.get(rule, rule)
     return grouped, [
-        f"{alone} of {len(items)} files name no {which}: each is its own group, so music of "
+        f"{alone} of {len(items)} files name no {which}: {UNGROUPED}, so music of "
         "one artist may stand on both sides of a split and scores may be too high; "
         "a manifest with a group column, or --group-by folder, mends that"
     ]
