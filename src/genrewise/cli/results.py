@@ -116,8 +116,7 @@ class _Rows:
         if self._table is None:
             self._table = self._begin(list(record["probabilities"]))
         genre = record["genre"]
-        ranked = ranking(record)
-        others = ranked if genre is None else [pair for pair in ranked if pair[0] != genre]
+        others = [pair for pair in ranking(record) if pair[0] != genre]
         runners = ", ".join(f"{label} {p:.2f}" for label, p in others[: max(1, self.top - 1)])
         silent = record["reason"] == "silent"
         length = clock(record["seconds"])
