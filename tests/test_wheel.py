@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -112,7 +113,7 @@ def test_metadata(wheel: Path) -> None:
         *("train", "boost", "export", "backbone", "tags", "url", "dask", "web", "all", "dev")
     }
     required = [r for r in meta.get_all("Requires-Dist", []) if "extra ==" not in r]
-    names = {r.partition(">")[0].strip() for r in required}
+    names = {re.split(r"[<>=!~ ]", r, maxsplit=1)[0] for r in required}
     assert names == {*("numpy", "scipy", "soundfile", "soxr", "av", "onnxruntime", "click", "rich")}
 
 
