@@ -34,7 +34,7 @@ from genrewise.bundle_info import (
     is_name,
     parse,
 )
-from genrewise.cache import cache_dir
+from genrewise.cache import backbone_file, cache_dir
 from genrewise.errors import BundleError, UnknownName
 from genrewise.files import replace_file
 
@@ -261,10 +261,6 @@ def _files() -> dict[str, Path]:
     return found
 
 
-def _backbone_file(name: str) -> Path:
-    return cache_dir() / "backbones" / f"{name}.onnx"
-
-
 def _entry(name: str, path: Path) -> ModelEntry:
     try:
         size, info = _size(path), read(path).info
@@ -272,7 +268,7 @@ def _entry(name: str, path: Path) -> ModelEntry:
         return ModelEntry(name, (), 0, "", {}, False, (), str(path), str(_refusal(path, error)))
     except BundleError as error:
         return ModelEntry(name, (), 0, "", {}, False, (), str(path), str(error))
-    backbones = [_backbone_file(backbone) for backbone in info.backbones()]
+    backbones = [backbone_file(backbone) for backbone in info.backbones()]
     here = [file for file in backbones if file.is_file()]
     return ModelEntry(
         name,
@@ -351,7 +347,7 @@ def needs(path: str | os.PathLike[str]) -> tuple[str, ...]:
     except (OSError, *_UNREADABLE) as error:
         raise _refusal(target, error) from error
     wanted = parse(head, str(target)).backbones()
-    return tuple(name for name in wanted if not _backbone_file(name).is_file())
+    return tuple(name for name in wanted if not backbone_file(name).is_file())
 
 
 def card(path: str | os.PathLike[str]) -> str:

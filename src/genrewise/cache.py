@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["cache_dir"]
+__all__ = ["backbone_file", "cache_dir"]
 
 
 def cache_dir() -> Path:
@@ -29,3 +29,8 @@ def cache_dir() -> Path:
     # The specification says that a relative path there is to be ignored.
     xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "genrewise"
+
+
+def backbone_file(name: str) -> Path:
+    """Where a converted backbone lies once it was fetched; it may not be there."""
+    return cache_dir() / "backbones" / f"{name}.onnx"

@@ -19,7 +19,7 @@ from genrewise import bundle as bundles
 from genrewise.audio import Source
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.input_kinds import open_session, run_session
-from genrewise.inputs import Extracted, Input, extract, extract_samples, make_input
+from genrewise.inputs import Extracted, Input, extract, extract_samples, joined, make_input
 from genrewise.votes import VOTES, temper, vote
 from genrewise.windows import Span, WindowRule
 
@@ -243,7 +243,7 @@ class Classifier:
         """
         total: F64 | float = 0.0
         for member, weights in zip(self.info.members, self._weights, strict=True):
-            x = _joined(arrays, member.inputs)
+            x = joined(arrays, member.inputs)
             p = self._networks[member.file].run(x, "probabilities", len(self.labels))
             total = total + weights * p
         # A converted network may give -1e-8.
@@ -266,7 +266,7 @@ class Classifier:
         spec = self.info.embedding
         if not spec:
             return np.zeros(0, dtype=np.float32), 0.0
-        x = _joined(arrays, spec["inputs"])
+        x = joined(arrays, spec["inputs"])
         z = self._networks[spec["file"]].run(x, "embedding", spec["size"])
         mean = np.average(z, axis=0, weights=weights)
         centres = np.asarray(spec["centres"], dtype=np.float64)
@@ -347,12 +347,6 @@ class Classifier:
             if len(chosen) == _DECIDING:
                 break
         return tuple(self._segment(windows[i].start, windows[i].stop, p[i]) for i in chosen)
-
-
-def _joined(arrays: Mapping[str, F32], names: tuple[str, ...] | list[str]) -> F32:
-    """Arrays side by side; a single one may have any shape."""
-    parts = [arrays[name] for name in names]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.cache import cache_dir
+from genrewise.cache import backbone_file
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.features.frontend import Framer, FrontEnd, mel_frames
 
@@ -280,7 +280,7 @@ class BackboneInput(Input):
 
     def _again(self) -> tuple[str, str]:
         """What a message calls the network, and what to do where its file is damaged."""
-        path = cache_dir() / "backbones" / f"{self.backbone}.onnx"
+        path = backbone_file(self.backbone)
         todo = f"delete {path} and run: genrewise models get {self.backbone}"
         return f"the backbone {self.backbone}", todo
 
@@ -320,7 +320,7 @@ def backbone_path(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise BundleError(f"a backbone named {name!r}", "letters, digits, '.', '_' and '-'")
-    path = cache_dir() / "backbones" / f"{name}.onnx"
+    path = backbone_file(name)
     if not path.is_file():
         raise BundleError(
             f"the backbone {name} is not on this machine",

@@ -8,7 +8,7 @@ call :func:`extract`; nothing else cuts windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import SupportsFloat
 
@@ -20,7 +20,15 @@ from genrewise.errors import AudioError
 from genrewise.input_kinds import Feed, Input, backbone_path, make_input
 from genrewise.windows import SHORTEST, Span, WindowRule, frame_slice, levels_db, spans
 
-__all__ = ["Extracted", "Input", "backbone_path", "extract", "extract_samples", "make_input"]
+__all__ = [
+    "Extracted",
+    "Input",
+    "backbone_path",
+    "extract",
+    "extract_samples",
+    "joined",
+    "make_input",
+]
 
 F32 = NDArray[np.float32]
 
@@ -298,3 +306,9 @@ def extract_samples(
     block = 10 * rate
     blocks = (samples[i : i + block] for i in range(0, len(samples), block))
     return _windows_of(blocks, rate, inputs, rule)
+
+
+def joined(arrays: Mapping[str, F32], names: Sequence[str]) -> F32:
+    """Arrays of several inputs side by side; a single one may have any shape."""
+    parts = [arrays[name] for name in names]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

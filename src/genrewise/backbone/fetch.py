@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrewise.cache import cache_dir
+from genrewise.cache import backbone_file
 from genrewise.errors import BundleError, UnknownName
 from genrewise.files import replace_file
 
@@ -92,7 +92,7 @@ def path(name: str) -> Path:
     ------
     UnknownName
     """
-    return cache_dir() / "backbones" / f"{_find(name).name}.onnx"
+    return backbone_file(_find(name).name)
 
 
 def _format(target: Path) -> int:

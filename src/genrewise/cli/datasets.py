@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrewise.cli.options import no_colour_option
+from genrewise.cli.options import names, no_colour_option
 from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
 
 if TYPE_CHECKING:
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from genrewise.training.datasets.scan import Facts
 
 __all__ = ["datasets"]
-
-
-def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
-    """A list written with commas."""
-    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _data_options(command: Any) -> Any:
@@ -36,7 +31,7 @@ def _data_options(command: Any) -> Any:
             "--audio/--no-audio", default=True, help="Decode the music, or look at names only."
         ),
         click.option(
-            "--labels", default="", metavar="A,B,…", callback=_names, help="These genres only."
+            "--labels", default="", metavar="A,B,…", callback=names, help="These genres only."
         ),
         click.option(
             "--group-by",
@@ -174,7 +169,7 @@ def split(
 @click.option("--tracks", default=12, show_default=True, help="A genre.")
 @click.option("--seconds", default=10.0, show_default=True, help="A track.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--genres", default="", metavar="A,B,…", callback=_names, help="These only.")
+@click.option("--genres", default="", metavar="A,B,…", callback=names, help="These only.")
 def synthetic(output: Path, tracks: int, seconds: float, seed: int, genres: list[str]) -> None:
     """Write synthetic music: made-up genres that differ in rhythm, timbre and harmony."""
     from genrewise.training.datasets.synthetic import generate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from genrewise.cli.options import no_colour_option
+from genrewise.cli.options import names, no_colour_option
 from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
 from genrewise.cli.runs import TITLES, level_rows
 
@@ -17,10 +17,6 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
         if not ours or not theirs:
             raise click.BadParameter("expected LABEL=LABEL, such as rap=hiphop")
     return pairs
-
-
-def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 @click.command()
@@ -41,7 +37,7 @@ def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[st
     metavar="PART",
     help="Only items of this part of the data set's own split: train, valid or test.",
 )
-@click.option("--labels", default="", metavar="A,B,…", callback=_names, help="These genres only.")
+@click.option("--labels", default="", metavar="A,B,…", callback=names, help="These genres only.")
 @click.option("--restrict", is_flag=True, help="Choose among the data set's labels only.")
 @click.option("--group-by", default="", metavar="RULE", help="What the interval resamples.")
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="0: one a CPU.")

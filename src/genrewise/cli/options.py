@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["complete_models", "model_option", "no_colour_option", "seconds", "size"]
+__all__ = ["complete_models", "model_option", "names", "no_colour_option", "seconds", "size"]
 
 _UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -45,6 +45,11 @@ def size(value: str | int) -> int:
     if found is None:
         raise click.BadParameter(f"{value!r}; expected an amount of memory: 512M or 2G")
     return round(float(found[1]) * _UNITS[found[2]])
+
+
+def names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
+    """Names written with commas between them."""
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def complete_models(

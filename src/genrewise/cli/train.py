@@ -6,14 +6,10 @@ from pathlib import Path
 
 import click
 
-from genrewise.cli.options import no_colour_option
+from genrewise.cli.options import names, no_colour_option
 from genrewise.cli.runs import show_report, start
 
 __all__ = ["train"]
-
-
-def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 @click.command()
@@ -25,7 +21,7 @@ def _names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[st
     help="The model file to write: NAME.genrewise. Its report lies beside it in NAME-report/.",
 )
 @click.option("--model", default="", metavar="NAME", help="One kind of classifier, such as svc.")
-@click.option("--labels", default="", metavar="A,B,…", callback=_names, help="These genres only.")
+@click.option("--labels", default="", metavar="A,B,…", callback=names, help="These genres only.")
 @click.option(
     "--group-by", default="", metavar="RULE", help="What must not be split; see datasets."
 )

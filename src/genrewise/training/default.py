@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genrewise.cache import cache_dir
+from genrewise.cache import backbone_file
 from genrewise.training.models import MODELS
 from genrewise.training.recipe import Recipe, override, parse
 
@@ -59,7 +59,7 @@ _BACKBONE: dict[str, Any] = {
 
 
 def _there(backbone: str) -> bool:
-    return (cache_dir() / "backbones" / f"{backbone}.onnx").is_file()
+    return backbone_file(backbone).is_file()
 
 
 def model_name(text: str) -> str:

@@ -6,7 +6,7 @@ the test part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.errors import DatasetError
+from genrewise.inputs import joined
 from genrewise.training import models
 from genrewise.training.metrics import fit_temperature
 from genrewise.training.recipe import Member, Recipe
@@ -59,12 +60,6 @@ class Extra:
     input: str
     x: F32
     y: I64
-
-
-def joined(arrays: Mapping[str, F32], names: Sequence[str]) -> F32:
-    """Arrays side by side; a single one may have any shape."""
-    parts = [arrays[name] for name in names]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _thinned(rows: I64, item: I64, most: int) -> I64:

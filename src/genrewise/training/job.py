@@ -20,7 +20,7 @@ from genrewise import bundle as bundles
 from genrewise.cache import cache_dir
 from genrewise.errors import DatasetError, MissingExtra, ParityError, RecipeError
 from genrewise.inference import Classifier
-from genrewise.inputs import make_input
+from genrewise.inputs import joined, make_input
 from genrewise.training import datasets, models, splits
 from genrewise.training.card import card_text, headline
 from genrewise.training.datasets import Dataset
@@ -28,7 +28,7 @@ from genrewise.training.datasets.duplicates import duplicates, merge
 from genrewise.training.datasets.grouping import UNGROUPED
 from genrewise.training.datasets.scan import scan
 from genrewise.training.datasets.tags import tag_rows
-from genrewise.training.fitting import Extra, joined
+from genrewise.training.fitting import Extra
 from genrewise.training.problem import make_problem, make_split, readable, without
 from genrewise.training.recipe import Recipe
 from genrewise.training.report.data import DataReport, data_report
@@ -250,13 +250,17 @@ def _extra(recipe: Recipe, dataset: Dataset) -> Extra | None:
     return Extra(rows.input, x, y)
 
 
+def _protocol(looked: DataReport) -> str:
+    """Without artists nobody knows that none is on both sides: then it is not called honest."""
+    return "by file" if any(UNGROUPED in w for w in looked.warnings) else "honest"
+
+
 def _report(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
     recipe, problem = job.recipe, result.problem
     return {
         "name": job.name,
         "title": recipe.title or f"A model of {len(problem.dataset.labels)} genres",
-        # Without artists nobody knows that none is on both sides.
-        "protocol": "by file" if any(UNGROUPED in w for w in looked.warnings) else "honest",
+        "protocol": _protocol(looked),
         "data": {
             "name": problem.dataset.name,
             "labels": list(problem.dataset.labels),
@@ -413,7 +417,7 @@ def seeds(job: Job, count: int) -> dict[str, Any]:
         }
         for level in ("clip", "track")
     }
-    found = {"name": job.name, "protocol": "honest", "seeds": rows, "mean": means}
+    found = {"name": job.name, "protocol": _protocol(ready.looked), "seeds": rows, "mean": means}
     found["failed"] = [list(pair) for pair in ready.failed]
     write_json(job.folder / "seeds.json", found)
     return found

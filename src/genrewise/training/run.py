@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from genrewise import bundle as bundles
 from genrewise.errors import DatasetError
-from genrewise.inputs import make_input
+from genrewise.inputs import joined, make_input
 from genrewise.training import splits
 from genrewise.training.fitting import (
     Embedding,
@@ -29,7 +29,6 @@ from genrewise.training.fitting import (
     clip_votes,
     fit_embedding,
     fit_member,
-    joined,
     judge,
     member_probabilities,
     mix,
