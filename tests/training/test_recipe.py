@@ -109,7 +109,7 @@ def test_unknown_keys_are_refused_with_the_nearest(setting: str, place: str, clo
         ("name=../up", "name"),
         ("name=two words", "name"),
         ("model.members={}", "model.members"),
-        ("model.members.a.inputs=[]", "model.members.a.inputs"),
+        ("model.members.a.inputs=[]", "model.members.a"),
         ("features=3", "features"),
         ("unknown.target_risk=1.5", "unknown.target_risk"),
     ],

@@ -292,7 +292,7 @@ def _report(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
         },
         "validation": result.validation,
         "test": result.test,
-        "published": dict(recipe.published),
+        "published": recipe.published.model_dump(mode="json") if recipe.published.figure else {},
         "log": [line.partition(" ")[2] for line in result.log],
         "version": versions()["genrewise"],
         "environment": versions(),

@@ -1,4 +1,4 @@
-"""Recipes: everything that makes a result, in one TOML file.
+"""Recipes: everything that makes a result, in one TOML file, or laid over another by ``base``.
 
 Unknown keys are refused with the nearest ones; ``--set fit.folds=10`` overrides a value.
 """
@@ -11,12 +11,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from genrewise.errors import RecipeError, UnknownName, nearest
-from genrewise.windows import WindowRule
+from genrewise.training.recipe_sections import (
+    Augment,
+    Data,
+    Fit,
+    Member,
+    Model,
+    Published,
+    Section,
+    Split,
+    UnknownRule,
+    Vote,
+    Windows,
+)
 
-__all__ = ["FOLDER", "Member", "Recipe", "load", "names", "override", "parse"]
+__all__ = ["FOLDER", "Member", "Recipe", "load", "merged", "names", "override", "parse"]
 
 #: Recipes that come with the package.
 FOLDER = Path(__file__).resolve().parent.parent / "recipes"
@@ -26,98 +38,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "recipes"
 FIGURES = ("accuracy", "macro_f1", "weighted_f1", "ece", "answered", "right_when_answered", "n")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+class Recipe(Section):
+    """A recipe; see the classes of its sections.
 
-
-class Rows(_Frozen):
-    """Further training rows of one input, for tracks without audio (``.npz``)."""
-
-    input: str = ""
-    file: str = ""
-
-
-class Data(_Frozen):
-    """Where the music is.
-
-    `source` is what :func:`genrewise.training.datasets.read` takes; a relative one is also
-    looked for below the data folder.
+    `choices` are what the authors did not print and we chose, `reductions` what is smaller
+    here than it was there.  What a protocol changes stands in `protocols`.
     """
-
-    source: str = ""
-    labels: tuple[str, ...] = ()
-    group_by: str = ""
-    rows: Rows = Rows()
-
-
-class Split(_Frozen):
-    """Shares and seed; a split column of the data set comes first."""
-
-    seed: int = Field(default=0, ge=0)
-    test: float = Field(default=0.2, ge=0, lt=1)
-
-
-class Windows(_Frozen):
-    """See :class:`genrewise.windows.WindowRule`."""
-
-    length: float = Field(default=10.0, gt=0)
-    hop: float = Field(default=5.0, gt=0)
-    tail: Literal["shift", "pad", "drop"] = "shift"
-    silence_db: float = -60.0
-
-    def rule(self) -> WindowRule:
-        """The window rule."""
-        return WindowRule(self.length, self.hop, self.tail, self.silence_db)
-
-
-class Member(_Frozen):
-    """One classifier: a model of the registry, what it looks at, its parameters."""
-
-    model: str
-    inputs: tuple[str, ...] = Field(min_length=1)
-    params: Mapping[str, Any] = Field(default_factory=dict)
-
-
-class Model(_Frozen):
-    """Members and which of them may be mixed; validation picks one of the candidates."""
-
-    label_set: str = ""
-    members: Mapping[str, Member] = Field(min_length=1)
-    candidates: tuple[tuple[str, ...], ...] = ()
-
-
-class Fit(_Frozen):
-    """Cross-validation and what is fitted in the end.
-
-    `refit` "all" fits what ships on the test part too, once that was scored.
-    """
-
-    folds: int = Field(default=5, ge=2)
-    seed: int = Field(default=0, ge=0)
-    windows_per_item: int = Field(default=12, ge=1)
-    refit: Literal["train", "all"] = "train"
-
-
-class Vote(_Frozen):
-    """Rule of :mod:`genrewise.votes`.
-
-    The geometric mean is no more often right than the arithmetic one, but better calibrated
-    after a temperature: ECE .036 against .099 on ten genres, four members, out of fold.
-    """
-
-    rule: Literal["mean", "log-mean", "majority", "trimmed"] = "log-mean"
-
-
-class UnknownRule(_Frozen):
-    """When to say "unknown": the share of wrong answers aimed at, on validation."""
-
-    target_risk: float = Field(default=0.15, gt=0, lt=1)
-    least_answered: float = Field(default=0.6, gt=0, le=1)
-    far: float = Field(default=0.01, ge=0, lt=1)
-
-
-class Recipe(_Frozen):
-    """A recipe; see the classes of its sections."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     title: str = ""
@@ -126,16 +52,21 @@ class Recipe(_Frozen):
     notes: str = ""
     expectation: str = ""
     minutes: float = 0.0
-    published: Mapping[str, Any] = Field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = ()
+    published: Published = Published()
     data: Data = Data()
     split: Split = Split()
     features: Mapping[str, Mapping[str, Any]]
     windows: Windows = Windows()
+    augment: Augment = Augment()
     model: Model
     fit: Fit = Fit()
     vote: Vote = Vote()
     unknown: UnknownRule = UnknownRule()
     expect: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+    protocol: Literal["honest", "published"] = "honest"
+    protocols: Mapping[Literal["published"], Mapping[str, Any]] = Field(default_factory=dict)
 
     def candidates(self) -> tuple[tuple[str, ...], ...]:
         """Mixes of members to choose from; without a list, each member by itself."""
@@ -176,14 +107,44 @@ def _complain(error: ValidationError, where: str) -> RecipeError:
     return RecipeError(f"{where}: {place}: {first['msg']}")
 
 
+def _check_member(recipe: Recipe, key: str, member: Member, where: str) -> None:
+    for name in member.inputs:
+        if name not in recipe.features:
+            raise RecipeError(
+                f"{where}: member {key} takes {name!r}", f"one of {', '.join(recipe.features)}"
+            )
+    for name in member.stack:
+        if name not in recipe.model.members:
+            raise UnknownName("member", name, recipe.model.members)
+        if recipe.model.members[name].stack:
+            raise RecipeError(f"{where}: {key} is stacked on {name}, itself a stack", "two levels")
+    if not member.inputs and not member.stack:
+        raise RecipeError(f"{where}: model.members.{key}: sees nothing", "inputs, or a stack")
+
+
+def _check_protocol(recipe: Recipe, where: str) -> None:
+    """Refuse what leaks, unless it is asked for by the name of the protocol that does."""
+    if recipe.protocol == "published":
+        return
+    split = recipe.split
+    for key, value, wrong in (
+        ("split.rule", split.rule, split.rule != "groups"),
+        ("split.valid_is_test", "true", split.valid_is_test),
+        ("model.in_sample", "true", recipe.model.in_sample),
+    ):
+        if wrong:
+            raise RecipeError(
+                f"{where}: {key} = {value} under the honest protocol",
+                "nothing that leaks",
+                "set it under [protocols.published], and run with --protocol published",
+            )
+
+
 def _check(recipe: Recipe, where: str) -> None:
     """Hold against each other what names something in another section."""
+    _check_protocol(recipe, where)
     for key, member in recipe.model.members.items():
-        for name in member.inputs:
-            if name not in recipe.features:
-                raise RecipeError(
-                    f"{where}: member {key} takes {name!r}", f"one of {', '.join(recipe.features)}"
-                )
+        _check_member(recipe, key, member, where)
     for mix in recipe.model.candidates:
         if not mix:
             raise RecipeError(f"{where}: model.candidates: a mix of nothing", "names of members")
@@ -224,7 +185,40 @@ def names() -> list[str]:
     return sorted(str(p.relative_to(FOLDER).with_suffix("")) for p in FOLDER.rglob("*.toml"))
 
 
-def load(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
+def _read(path: Path) -> dict[str, Any]:
+    """Plain values of a file, laid over those of the recipe that its `base` names."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}", "a recipe") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: {error}", "TOML") from error
+    base = values.pop("base", "")
+    return merged(_read(_path(base)), values) if base else values
+
+
+def _path(name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix == ".toml":
+        return path
+    if str(name) not in names():
+        raise UnknownName("recipe", str(name), names())
+    return FOLDER / f"{name}.toml"
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of `under` with those of `over` laid over them."""
+    out = dict(under)
+    for key, value in over.items():
+        inner = out.get(key)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            out[key] = merged(inner, value)
+        else:
+            out[key] = value
+    return out
+
+
+def load(name: str | Path, settings: Sequence[str] = (), protocol: str = "honest") -> Recipe:
     """Read a recipe by name or file, with overrides.
 
     Parameters
@@ -233,22 +227,20 @@ def load(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
         A name of :func:`names` or a TOML file.
     settings : sequence of str
         ``key.key=value`` each, the value as in TOML.
+    protocol : {"honest", "published"}
+        The latter lays the section ``[protocols.published]`` over the rest.
 
     Raises
     ------
     UnknownName, RecipeError
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        path = FOLDER / f"{name}.toml"
-        if str(name) not in names():
-            raise UnknownName("recipe", str(name), names())
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}", "a recipe") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: {error}", "TOML") from error
+    path = _path(name)
+    values = _read(path)
+    if protocol != "honest":
+        known = values.get("protocols", {})
+        if protocol not in known:
+            raise RecipeError(f"{name} has no {protocol} protocol", "--protocol honest")
+        values = {**merged(values, known[protocol]), "protocol": protocol}
     for setting in settings:
         values = override(values, setting)
     return parse(values, path.name)
