@@ -28,6 +28,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "votes",
         "bundle",
         "bundle_info",
+        "input_base",
+        "sample_inputs",
         "input_kinds",
         "inputs",
         "inference",
@@ -51,7 +53,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "matplotlib": ("training/", "features/pictures.py"),
     "mutagen": ("library/", "training/datasets/"),
     "numpy": (
-        *("audio", "windows.py", "votes.py", "input_kinds.py", "inputs.py"),
+        *("audio", "windows.py", "votes.py", "input_base.py", "input_kinds.py"),
+        *("inputs.py", "sample_inputs.py"),
         *("inference.py", "cut.py"),
         *("features/", "backbone/", "library/", "training/", "web/"),
     ),

@@ -1,13 +1,11 @@
-"""The kinds of input: samples to rows, and the rows of a window to one array.
+"""The kinds of input by name; here those that look at frames or at a backbone's patches.
 
 See :mod:`genrewise.inputs`, which runs them over a track.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from numpy.typing import NDArray
 from genrewise.cache import backbone_file
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.features.frontend import Framer, FrontEnd, mel_frames
+from genrewise.input_base import F32, Feed, Input, fill
+from genrewise.sample_inputs import CentroidInput, PictureInput, SummaryInput
 
 __all__ = [
     "BackboneInput",
@@ -31,51 +31,7 @@ __all__ = [
     "run_session",
 ]
 
-F32 = NDArray[np.float32]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class Feed(ABC):
-    """Rows of one track, pushed block by block."""
-
-    @abstractmethod
-    def push(self, y: F32, last: bool) -> F32:
-        """Rows that are complete with these samples at the input's rate."""
-
-
-class Input(ABC):
-    """One way to look at a track; see :func:`make_input` for the kinds."""
-
-    #: Name of the kind, as in a model file.
-    kind: str
-    frontend: FrontEnd
-    #: Rows a second, and the second of the centre of row 0.
-    rate: float
-    offset: float
-
-    @abstractmethod
-    def feed(self) -> Feed:
-        """Start a track."""
-
-    def stem(self) -> str:
-        """Name of what the rows depend on: inputs with the same one share their rows."""
-        return self.kind + self.frontend.fingerprint()
-
-    @abstractmethod
-    def window(self, rows: F32) -> F32:
-        """Array of one window from its rows (at least one)."""
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """Plain values from which :func:`make_input` makes the same input."""
-
-    def fingerprint(self) -> str:
-        """Hex digits that change with anything that changes the arrays."""
-        import hashlib
-
-        text = json.dumps([self.to_json(), self.frontend.to_json()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class _StatisticsFeed(Feed):
@@ -154,7 +110,7 @@ class LogMelInput(Input):
 
     def window(self, rows: F32) -> F32:
         """Array of shape (1, n_mels, n_frames)."""
-        return np.ascontiguousarray(_fill(rows, self.n_frames).T)[None]
+        return np.ascontiguousarray(fill(rows, self.n_frames).T)[None]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for :func:`make_input`."""
@@ -163,13 +119,6 @@ class LogMelInput(Input):
             "frontend": self.frontend.to_json(),
             "n_frames": self.n_frames,
         }
-
-
-def _fill(rows: F32, n: int) -> F32:
-    """The first `n` rows; fewer are repeated until there are enough."""
-    if len(rows) < n:
-        rows = np.tile(rows, (-(-n // len(rows)), 1))
-    return rows[:n]
 
 
 class _BackboneFeed(Feed):
@@ -185,7 +134,7 @@ class _BackboneFeed(Feed):
         spec = self._spec
         self._rest = np.concatenate([self._rest, self._mel.push(y, last)])
         if last and not self._any and 0 < len(self._rest) < spec.patch:
-            self._rest = _fill(self._rest, spec.patch)
+            self._rest = fill(self._rest, spec.patch)
         if len(self._rest) < spec.patch:
             return np.zeros((0, sum(spec.SIZES.values())), dtype=np.float32)
         starts = range(0, len(self._rest) - spec.patch + 1, spec.hop)
@@ -398,10 +347,26 @@ def _backbone(spec: Mapping[str, Any], threads: int) -> Input:
     return BackboneInput(str(spec["backbone"]), layers, summary, int(spec["hop"]), threads)
 
 
+def _picture(spec: Mapping[str, Any], threads: int) -> Input:  # noqa: ARG001
+    width, height = spec["size"]
+    return PictureInput(spec["picture"], (int(width), int(height)), int(spec.get("sr", 22050)))
+
+
+def _centroid(spec: Mapping[str, Any], threads: int) -> Input:  # noqa: ARG001
+    return CentroidInput(int(spec["n_frames"]))
+
+
+def _summary(spec: Mapping[str, Any], threads: int) -> Input:  # noqa: ARG001
+    return SummaryInput(str(spec["set"]))
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any], int], Input]] = {
     "statistics": _statistics,
     "log-mel": _log_mel,
     "backbone": _backbone,
+    "picture": _picture,
+    "centroid": _centroid,
+    "summary": _summary,
 }
 
 
