@@ -45,6 +45,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 #: Third party: the files and folders that may import it, at the top or inside a function.
 #: numpy is everybody's above the base.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
+    "PIL": ("training/",),
     "av": ("audio_av.py", "training/datasets/"),
     "click": ("cli/",),
     "flask": ("web/",),
