@@ -114,7 +114,8 @@ def moved(x: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _sampled(x: Tensor, matrix: Tensor) -> Tensor:
-    least = x.amin(dim=(1, 2, 3), keepdim=True)
     grid = functional.affine_grid(matrix[:, :2], list(x.shape), align_corners=False)
-    # Outside the picture is 0 to torch; the row's least value where that has become 0.
-    return functional.grid_sample(x - least, grid, align_corners=False) + least
+    # Cells at the edge reach to it, half a cell beyond their middle; nothing lies beyond.
+    out = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    inside = (grid.abs() <= 1.0).all(dim=3)
+    return torch.where(inside[:, None], out, x.amin(dim=(1, 2, 3), keepdim=True))
