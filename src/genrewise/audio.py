@@ -123,6 +123,8 @@ class Stream:
         Length of a block, about; shorter where there are many channels.
     max_seconds : float, optional
         Refuse a source of which more than this would have to be decoded.
+    channel : int, optional
+        One channel, from 0, in place of the mean of all; the last where there are not so many.
 
     Attributes
     ----------
@@ -156,7 +158,11 @@ class Stream:
         duration: float | None = None,
         block_seconds: float = 10.0,
         max_seconds: float | None = None,
+        channel: int | None = None,
     ) -> None:
+        if channel is not None and channel < 0:
+            raise AudioError(f"channel {channel}", "0 or more")
+        self._channel = channel
         self._start, self._duration = start, math.inf if duration is None else duration
         self._limit = math.inf if max_seconds is None else max_seconds
         self.seconds, self.lost, self.partial = 0.0, 0.0, False
@@ -179,7 +185,7 @@ class Stream:
 
     def _open(self) -> Decoder:
         try:
-            return SndDecoder(self._handle)
+            return SndDecoder(self._handle, self._channel)
         except Undecodable:
             if self._handle.is_text:
                 raise AudioError(f"{self.name}: text", EXPECTED) from None
@@ -192,7 +198,7 @@ class Stream:
     def _repairer(self, sr: int) -> Decoder:
         from genrewise.audio_av import AvDecoder
 
-        return AvDecoder(self._handle, sr)
+        return AvDecoder(self._handle, sr, self._channel)
 
     def _check(self, decoder: Decoder) -> AudioInfo:
         """Refuse what no analysis makes sense of, before anything is decoded."""
@@ -332,6 +338,7 @@ def load(
     start: float = 0.0,
     duration: float | None = None,
     max_seconds: float | None = None,
+    channel: int | None = None,
 ) -> Audio:
     """Decode a source to mono float32.
 
@@ -346,6 +353,8 @@ def load(
         Seconds to take; None takes all.
     max_seconds : float, optional
         Refuse what is longer.
+    channel : int, optional
+        One channel, from 0, in place of the mean of all.
 
     Returns
     -------
@@ -358,7 +367,9 @@ def load(
     MissingExtra
         For an address without the extra ``[url]``.
     """
-    with Stream(source, start=start, duration=duration, max_seconds=max_seconds) as stream:
+    with Stream(
+        source, start=start, duration=duration, max_seconds=max_seconds, channel=channel
+    ) as stream:
         rate = sr or stream.sr
         resampler = Resampler(stream.sr, rate)
         parts = [resampler.push(y) for y in stream]

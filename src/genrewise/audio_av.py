@@ -50,6 +50,8 @@ class AvDecoder:
     handle : Handle
     sr : int
         The rate wanted in Hz; 0 takes that of the first frame.
+    channel : int, optional
+        One channel in place of their mean.
 
     Attributes
     ----------
@@ -66,9 +68,10 @@ class AvDecoder:
 
     cut = leftover = False
 
-    def __init__(self, handle: Handle, sr: int = 0) -> None:
+    def __init__(self, handle: Handle, sr: int = 0, channel: int | None = None) -> None:
         import av
 
+        self._channel = channel
         self._error: type[Exception] = av.FFmpegError
         self._bad_bytes = self._good_bytes = self._next_byte = 0
         self._good_seconds = self._gaps = 0.0
@@ -222,7 +225,7 @@ class AvDecoder:
                 yield resampler.push(_EMPTY, last=True)
                 rate = int(frame.sample_rate)
                 resampler = Resampler(rate, self.sr)
-            yield resampler.push(_frame_to_mono(frame))
+            yield resampler.push(_frame_to_mono(frame, self._channel))
             frame = next(self._frames, None)
         yield resampler.push(_EMPTY, last=True)
 
@@ -231,7 +234,7 @@ class AvDecoder:
         self._container.close()
 
 
-def _frame_to_mono(frame: Any) -> F32:
+def _frame_to_mono(frame: Any, channel: int | None) -> F32:
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, len(frame.layout.channels)).T
@@ -240,7 +243,7 @@ def _frame_to_mono(frame: Any) -> F32:
         if raw.dtype.kind == "u":
             y -= 128
         y *= np.float32(_SCALE[raw.dtype.str[1:]])
-    return to_mono(y.T)
+    return to_mono(y.T, channel)
 
 
 def _why_not(handle: Handle, error: Exception) -> str:

@@ -49,12 +49,14 @@ class Undecodable(Exception):
     """A decoder cannot open the source or cannot go on; the next one is tried."""
 
 
-def to_mono(y: F32) -> F32:
-    """Mean of the channels.
+def to_mono(y: F32, channel: int | None = None) -> F32:
+    """Mean of the channels, or one of them.
 
     Parameters
     ----------
     y : ndarray, shape (n, channels), float32
+    channel : int, optional
+        From 0; the last one where there are not so many.
 
     Returns
     -------
@@ -64,6 +66,8 @@ def to_mono(y: F32) -> F32:
     channels = y.shape[1]
     if channels == 1:
         return y[:, 0]
+    if channel is not None:
+        return y[:, min(channel, channels - 1)].copy()
     # A product with a vector is thirty times as fast as a mean along the short axis.
     mono: F32 = y @ np.full(channels, 1 / channels, dtype=np.float32)
     return mono
@@ -75,6 +79,8 @@ class SndDecoder:
     Parameters
     ----------
     handle : Handle
+    channel : int, optional
+        One channel in place of their mean.
 
     Attributes
     ----------
@@ -98,8 +104,8 @@ class SndDecoder:
 
     damage = 0.0
 
-    def __init__(self, handle: Handle) -> None:
-        self._handle, self.leftover = handle, False
+    def __init__(self, handle: Handle, channel: int | None = None) -> None:
+        self._handle, self._channel, self.leftover = handle, channel, False
         self._noisy = not handle.head.startswith(_QUIET)
         # Both look into the file, so they come before libsndfile holds a position in it.
         guessed = self._noisy and not mp3_counts_frames(handle)
@@ -146,7 +152,7 @@ class SndDecoder:
                     block = self._file.read(out=buffer)
                 if not len(block):
                     break
-                yield to_mono(block)
+                yield to_mono(block, self._channel)
         except self._errors as error:
             raise Undecodable(str(error)) from None
         # libsndfile knows no length of an Ogg file that several were joined to.

@@ -204,6 +204,17 @@ def test_any_number_of_channels(tmp_path: Path, chirp: Any, channels: int) -> No
     assert audio.info.channels == channels
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".m4a"])
+def test_one_channel_in_place_of_the_mean(files: dict[str, Path], suffix: str) -> None:
+    """The second channel of the chirp is half as loud as the first, their mean three quarters."""
+    mean = load(files[suffix]).y[24_000:120_000]
+    for channel, gain in ((0, 4 / 3), (1, 2 / 3), (5, 2 / 3)):
+        y = load(files[suffix], channel=channel).y[24_000:120_000]
+        assert float(np.dot(y, mean) / np.dot(mean, mean)) == pytest.approx(gain, abs=0.02)
+    with pytest.raises(AudioError, match=r"channel -1; expected 0 or more"):
+        load(files[suffix], channel=-1)
+
+
 def test_surround_through_ffmpeg(tmp_path: Path, chirp: Any, encode: Any) -> None:
     audio = load(encode(tmp_path / "a.wv", chirp(1.0, 44_100, 6), 44_100, "wavpack"))
     assert audio.info.channels == 6
