@@ -42,6 +42,7 @@ __all__ = [
     "ctrl_c",
     "dismiss",
     "prefork",
+    "rebuild",
     "run",
     "usable_cpus",
 ]
@@ -146,7 +147,7 @@ def usable_cpus() -> int:
         return cpus
 
 
-def _rebuild(name: str, parts: tuple[str, str, str]) -> GenrewiseError:
+def rebuild(name: str, parts: tuple[str, str, str]) -> GenrewiseError:
     """The error that a worker described."""
     kind = getattr(errors, name, GenrewiseError)
     error: GenrewiseError = kind.__new__(kind)
@@ -396,14 +397,14 @@ class _Pool:
             worker.settle_in()
             return
         if message[0] == "setup":
-            raise _rebuild(*message[1:])
+            raise rebuild(*message[1:])
         job, worker.job = worker.job, None
         assert job is not None
         elapsed, kind, *rest = message
         if kind == "ok":
             outcome = Outcome(job.index, job.item, rest[0], "", "ok", 0, elapsed)
         else:
-            error = _rebuild(*rest)
+            error = rebuild(*rest)
             why: Kind = "memory" if rest[0] == "MemoryError" else "failed"
             code = 1 if type(error) is GenrewiseError else error.exit_code
             outcome = Outcome(job.index, job.item, None, str(error), why, code, elapsed)

@@ -28,7 +28,17 @@ from genrewise.training.recipe_sections import (
     Windows,
 )
 
-__all__ = ["FOLDER", "Member", "Recipe", "load", "merged", "names", "override", "parse"]
+__all__ = [
+    "FOLDER",
+    "Member",
+    "Recipe",
+    "complaint",
+    "load",
+    "merged",
+    "names",
+    "override",
+    "parse",
+]
 
 #: Recipes that come with the package.
 FOLDER = Path(__file__).resolve().parent.parent / "recipes"
@@ -81,9 +91,8 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _known(path: Sequence[Any]) -> list[str]:
-    """Keys allowed at a place of the recipe."""
-    model: type[BaseModel] = Recipe
+def _known(path: Sequence[Any], model: type[BaseModel]) -> list[str]:
+    """Keys allowed at a place of a recipe, or of another file of such sections."""
     rest = list(path)
     while rest:
         field = model.model_fields.get(str(rest.pop(0)))
@@ -96,11 +105,12 @@ def _known(path: Sequence[Any]) -> list[str]:
     return list(model.model_fields)
 
 
-def _complain(error: ValidationError, where: str) -> RecipeError:
+def complaint(error: ValidationError, where: str, model: type[BaseModel] = Recipe) -> RecipeError:
+    """What was wrong first, in words; unknown keys with the nearest ones."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known(first["loc"][:-1])
+        known = _known(first["loc"][:-1], model)
         close = nearest(str(first["loc"][-1]), known)
         todo = f"did you mean {' or '.join(close)}?" if close else ""
         return RecipeError(f"{where}: unknown key {place}", "one of " + ", ".join(known), todo)
@@ -175,7 +185,7 @@ def parse(values: Mapping[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        raise _complain(error, where) from error
+        raise complaint(error, where) from error
     _check(recipe, where)
     return recipe
 
