@@ -27,6 +27,7 @@ __all__ = [
     "mcnemar",
     "per_label",
     "reliability",
+    "resampled_sums",
     "risk_coverage",
 ]
 
@@ -75,6 +76,32 @@ def per_label(confusion: NDArray[np.int64]) -> tuple[F64, F64, F64]:
     )
 
 
+def resampled_sums(totals: F64, n_bootstrap: int, seed: int) -> F64:
+    """Sums over groups that are drawn anew, with replacement (Efron 1979).
+
+    Parameters
+    ----------
+    totals : ndarray, shape (n_groups, k)
+        What each group adds.
+    n_bootstrap : int
+        Resamples.
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n_bootstrap, k), float64
+    """
+    n_groups = len(totals)
+    rng = np.random.default_rng(seed)
+    even = np.full(n_groups, 1.0 / n_groups)
+    step = max(1, 4_000_000 // n_groups)  # rows of counts held at once
+    sums = [
+        rng.multinomial(n_groups, even, size=min(step, n_bootstrap - i)) @ totals
+        for i in range(0, n_bootstrap, step)
+    ]
+    return np.concatenate(sums)
+
+
 def bootstrap_interval(
     right: ArrayLike,
     groups: ArrayLike | None = None,
@@ -114,15 +141,8 @@ def bootstrap_interval(
         edge = float(tail ** (1.0 / n_groups))
         return (edge, 1.0) if hits.all() else (0.0, 1.0 - edge)
     totals = np.stack([np.bincount(ids, hits, n_groups), np.bincount(ids, minlength=n_groups)], 1)
-    rng = np.random.default_rng(seed)
-    draws = np.empty(n_bootstrap)
-    even = np.full(n_groups, 1.0 / n_groups)
-    step = max(1, 4_000_000 // n_groups)  # rows of counts held at once
-    for i in range(0, n_bootstrap, step):
-        counts = rng.multinomial(n_groups, even, size=min(step, n_bootstrap - i))
-        sums = counts @ totals
-        draws[i : i + step] = sums[:, 0] / sums[:, 1]
-    lo, hi = np.quantile(draws, [tail, 1.0 - tail])
+    sums = resampled_sums(totals, n_bootstrap, seed)
+    lo, hi = np.quantile(sums[:, 0] / sums[:, 1], [tail, 1.0 - tail])
     return float(lo), float(hi)
 
 
