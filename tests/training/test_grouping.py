@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,42 @@ def test_join_takes_replicas_where_the_group_is_unknown(tmp_path: Path) -> None:
     items = [Item(f"{n}.wav", "x", "", n) for n in "abc"]
     joined, _ = join(items, source)
     assert [i.group for i in joined] == ["r1", "r1", ""]
+
+
+def test_a_list_is_found_from_the_folder_of_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe names ../gtzan/index.csv for pictures, wherever it is run from."""
+    write(tmp_path / "audio.csv", "track,group", "a,far")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "here").mkdir()
+    items = [Item("rock/a.png", "rock", "", "a")]
+    monkeypatch.chdir(tmp_path / "here")
+    joined, _ = by_rule(items, tmp_path / "pictures", "../audio.csv")
+    assert joined[0].group == "far"  # ../audio.csv from here as well
+    monkeypatch.chdir("/")
+    joined, _ = by_rule(items, tmp_path / "pictures", "../audio.csv")
+    assert joined[0].group == "far"
+    monkeypatch.chdir(tmp_path / "here")
+    write(tmp_path / "here" / "own.csv", "track,group", "a,near")
+    write(tmp_path / "pictures" / "own.csv", "track,group", "a,far")
+    joined, _ = by_rule(items, tmp_path / "pictures", "own.csv")
+    assert joined[0].group == "near"
+    with pytest.raises(DatasetError, match=r"none\.csv: No such file"):
+        by_rule(items, tmp_path / "pictures", "none.csv")
+
+
+def test_the_pictures_of_gtzan_join_the_list_of_the_audio(shared_data: Path) -> None:
+    dataset = read(shared_data / "gtzan-pictures", group_by="../gtzan/index.csv")
+    audio = {i.track: i for i in read(shared_data / "gtzan").items}
+    assert dataset.warnings == ()
+    parts = Counter(item.split for item in dataset.items)
+    assert parts == {"train": 442, "valid": 197, "": 70}
+    same = [(i, audio[i.track]) for i in dataset.items if i.track in audio]
+    assert len(same) == 610
+    assert all(a.split == b.split and a.label == b.label for a, b in same)
+    people: dict[str, set[str]] = {}
+    for item in dataset.items:
+        if item.split:
+            people.setdefault(item.group, set()).add(item.split)
+    assert all(len(sides) == 1 for sides in people.values())

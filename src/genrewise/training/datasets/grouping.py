@@ -8,7 +8,8 @@ Rules by name:
 ``album``  the album tag alone
 ``folder`` the first sub-folder below the genre's (``jazz/Ella/…``)
 ``file``   each file its own
-LIST.csv   columns path or track, and group, of a list kept elsewhere
+LIST.csv   columns path or track, and group, of a list kept elsewhere; a relative one
+           is looked for from here, then from the folder of the data set
 =========  ====================================================================
 """
 
@@ -72,7 +73,14 @@ def by_rule(items: Sequence[Item], root: Path, rule: str) -> tuple[list[Item], l
         return _by_folder(items)
     if rule in RULES:
         return _by_tags(items, root, rule)
-    return join(items, Path(rule))
+    return join(items, _list(root, rule))
+
+
+def _list(root: Path, rule: str) -> Path:
+    """A list as given, or else from the folder of the data set, so that recipes can name it."""
+    given = Path(rule).expanduser()
+    from_root = root / given
+    return from_root if not given.is_file() and from_root.is_file() else given
 
 
 def _by_folder(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
