@@ -23,8 +23,10 @@ QUICK = {
     "xgboost": {"n_estimators": 25, "n_jobs": 1},
     "lightgbm": {"n_estimators": 30, "n_jobs": 1},
     "mlp": {"hidden": (24,), "max_epochs": 8},
+    "ann-001": {"max_epochs": 8},
 }
-VECTORS = [name for name in models.MODELS if name != "cnn-000"]
+PICTURES = [name for name in models.MODELS if name.startswith(("cnn", "crnn"))]
+VECTORS = [name for name in models.MODELS if name not in PICTURES]
 
 
 def music(n=150, n_classes=4, d=24, seed=0):

@@ -1,4 +1,4 @@
-"""Networks: the shape of system 000's, stopping, restoring, and going on after a kill."""
+"""Networks: stopping, restoring, and going on after a kill."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from genrewise.errors import RecipeError, UnknownName
 from genrewise.training import models
-from genrewise.training.models import nets, skorch_net, training_loop
+from genrewise.training.models import nets, precision, rows, training_loop
 from genrewise.training.models.skorch_net import Network
 
 
@@ -38,53 +38,6 @@ def assert_same(one, other):
     assert one.keys() == other.keys()
     for key in one:
         assert np.array_equal(one[key], other[key]), key
-
-
-# the network of system 000
-
-
-def test_cnn_000_has_the_printed_number_of_parameters():
-    net = nets.build("cnn-000", (1, 64, 173), 10)
-    by_layer = [
-        sum(p.numel() for p in m.parameters()) for m in net.modules() if not list(m.children())
-    ]
-    assert [n for n in by_layer if n] == [624, 28_848, 57_648, 451_648, 650]
-    assert sum(by_layer) == nets.CNN_000_PARAMETERS == 539_418
-
-
-def test_cnn_000_has_the_printed_shapes():
-    net = nets.build("cnn-000", (1, 64, 173), 10)
-    x = torch.zeros(2, 1, 64, 173)
-    for block, shape in zip(list(net)[:4], nets.CNN_000_SHAPES, strict=True):
-        x = block(x)
-        assert tuple(x.shape[1:]) == shape
-    assert nn.Flatten()(x).shape == (2, 7056)
-    assert net(torch.zeros(2, 1, 64, 173)).shape == (2, 10)
-
-
-def test_cnn_000_pools_by_the_mean_before_its_relu_as_the_table_says():
-    net = nets.build("cnn-000", (1, 64, 173), 10)
-    second = list(net)[1]
-    x = torch.randn(1, 24, 60, 169)
-    expected = torch.relu(nn.functional.avg_pool2d(x, 2))
-    assert torch.equal(second[1](second[0](x)), expected)
-    assert isinstance(list(nets.build("cnn-000", (1, 64, 173), 4, pool="max"))[1][0], nn.MaxPool2d)
-
-
-def test_cnn_000_drops_out_in_the_dense_part_only():
-    net = nets.build("cnn-000", (1, 64, 173), 10, dropout=0.4, dense_dropout=0.2)
-    kinds = [type(m).__name__ for m in net]
-    assert kinds.index("Dropout") > kinds.index("Flatten")
-    assert [m.p for m in net if isinstance(m, nn.Dropout)] == [0.4, 0.2]
-
-
-def test_cnn_000_refuses_other_windows():
-    with pytest.raises(RecipeError, match=r"\(1, 128, 128\) for cnn-000.*64 mel bands"):
-        nets.build("cnn-000", (1, 128, 128), 10)
-    with pytest.raises(UnknownName, match="Did you mean max"):
-        nets.build("cnn-000", (1, 64, 173), 10, pool="maxx")
-    with pytest.raises(UnknownName, match="network"):
-        nets.build("cnn-001", (1, 64, 173), 10)
 
 
 def test_cnn_000_learns_what_bands_tell():
@@ -206,11 +159,12 @@ def test_standardising_is_part_of_the_network():
 def test_moments_are_numpys(kind, shape):
     X = np.random.default_rng(0).normal(3.0, 2.0, (600, 2, 8, 5)).astype(np.float32)
     axes = {"feature": 0, "band": (0, 3), "global": None}[kind]
-    mean, deviation = skorch_net._moments(X, kind)
-    assert tuple(mean.shape) == tuple(deviation.shape) == shape
+    mean, deviation = rows.moments(X, kind)
+    assert mean.shape == deviation.shape == shape
+    assert mean.dtype == deviation.dtype == np.float32
     wide = X.astype(np.float64)
-    assert np.allclose(mean.numpy().ravel(), wide.mean(axes).ravel(), atol=1e-6)
-    assert np.allclose(deviation.numpy().ravel(), wide.std(axes).ravel(), atol=1e-6)
+    assert np.allclose(mean.ravel(), wide.mean(axes).ravel(), atol=1e-6)
+    assert np.allclose(deviation.ravel(), wide.std(axes).ravel(), atol=1e-6)
 
 
 def test_a_constant_column_is_harmless():
@@ -297,35 +251,24 @@ def test_fitting_is_quiet(capsys):
 # bfloat16
 
 
-def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
-    X = np.zeros((4, 1, 64, 173), np.float32)
-    module = nn.Flatten()
-    monkeypatch.setattr(skorch_net, "cpu_has_bf16", lambda: False)
-    monkeypatch.setattr(skorch_net, "faster_in_bf16", lambda *_: pytest.fail("measured"))
-    assert Network("cnn-000", 2)._bf16(module, X, "cpu") is False
-    assert Network("cnn-000", 2, precision="bfloat16")._bf16(module, X, "cpu") is True
-    assert Network("cnn-000", 2, precision="float32")._bf16(module, X, "cpu") is False
-
-
-@pytest.mark.parametrize("faster", [True, False])
-def test_bfloat16_only_where_it_is_faster(monkeypatch, faster):
-    monkeypatch.setattr(skorch_net, "cpu_has_bf16", lambda: True)
-    monkeypatch.setattr(skorch_net, "faster_in_bf16", lambda *_: faster)
-    X = np.zeros((4, 1, 64, 173), np.float32)
-    cnn = Network("cnn-000", 2)
-    cnn.classes_ = np.arange(2)
-    assert cnn._bf16(nn.Flatten(), X, "cpu") is faster
-    assert Network("mlp", 2)._bf16(nn.Flatten(), X[:, 0, 0], "cpu") is False
-
-
 @pytest.mark.parametrize(
-    ("flags", "has"),
-    [("fpu avx2", False), ("avx512f avx512_bf16", True), ("amx_tile amx_bf16", True)],
+    ("flags", "pays"),
+    [
+        ("fpu avx2 avx512f", False),
+        ("avx512f avx512_bf16", True),
+        ("amx_tile amx_bf16", True),
+    ],
 )
-def test_the_flags_are_the_processors(monkeypatch, flags, has):
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch, flags, pays):
     text = f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16_like\n"
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: text)
-    assert training_loop.cpu_has_bf16() is has
+    assert precision.cpu_flags() == frozenset(flags.split())
+    cnn = nets.build("cnn-002", (1, 16, 16), 2)
+    assert precision.bf16_pays(cnn) is pays
+    assert Network("cnn-002", 2)._bf16(cnn, "cpu") is pays
+    assert Network("cnn-002", 2, precision="bfloat16")._bf16(cnn, "cpu") is True
+    assert Network("cnn-002", 2, precision="float32")._bf16(cnn, "cpu") is False
+    assert precision.bf16_pays(nets.build("ann-001", (1, 16, 16), 2)) is False
 
 
 def test_without_a_list_of_flags_there_is_no_bfloat16(monkeypatch):
@@ -333,7 +276,8 @@ def test_without_a_list_of_flags_there_is_no_bfloat16(monkeypatch):
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", missing)
-    assert training_loop.cpu_has_bf16() is False
+    assert precision.cpu_flags() == frozenset()
+    assert precision.bf16_pays(nn.Conv2d(1, 1, 3)) is False
 
 
 def test_training_in_bfloat16_predicts_in_float32():
@@ -344,13 +288,6 @@ def test_training_in_bfloat16_predicts_in_float32():
     assert net.precision_ == "bfloat16"
     assert all(v.dtype != torch.bfloat16 for v in net.module_.state_dict().values())
     assert (net.predict(pictures) == y).mean() > 0.85
-
-
-def test_a_step_in_each_precision_is_timed():
-    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.LazyLinear(2))
-    module(torch.zeros(1, 1, 8, 8))
-    found = training_loop.faster_in_bf16(module, np.zeros((4, 1, 8, 8), np.float32), 2)
-    assert found in (True, False)
 
 
 # going on after a kill

@@ -26,6 +26,7 @@ def keeper(**found):
         "patience": 3,
         "monitor": "valid_loss",
         "plateau": None,
+        "lr_decay": 0.0,
         "checkpoint": "",
         "key": "k",
     }
@@ -101,10 +102,15 @@ def test_accuracy_is_better_when_it_is_higher():
 def test_the_rate_falls_on_a_plateau():
     net, keep = a_net(lr=0.1), keeper(plateau=(0.5, 1), patience=0)
     keep.on_train_begin(net)
-    for loss in (2.0, 2.0, 2.0, 1.0, 1.0, 1.0):
+    for loss in (2.0, 2.0, 1.0, 1.0, 0.5):
         epoch(keep, net, loss)
-    assert [row["lr"] for row in keep.rows] == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.05])
+    assert [row["lr"] for row in keep.rows] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
     assert net.optimizer_.param_groups[0]["lr"] == pytest.approx(0.025)
+    net, keep = a_net(lr=0.1), keeper(plateau=(0.5, 3), patience=0)
+    keep.on_train_begin(net)
+    for loss in (2.0, 2.0, 2.0, 2.0, 2.0):
+        epoch(keep, net, loss)
+    assert [row["lr"] for row in keep.rows] == pytest.approx([0.1] * 4 + [0.05])
 
 
 def test_random_numbers_of_an_epoch_depend_on_nothing_but_seed_and_epoch():
@@ -128,7 +134,7 @@ def test_a_checkpoint_holds_all_that_decides(tmp_path):
     file = str(tmp_path / "deep" / "net.pt")
     net, keep = a_net(), keeper(checkpoint=file, plateau=(0.5, 1))
     keep.on_train_begin(net)
-    for loss in (2.0, 3.0, 3.0):
+    for loss in (2.0, 3.0, 2.5):
         net.optimizer_.zero_grad()
         net.module_(torch.ones(1, 2)).sum().backward()
         net.optimizer_.step()
@@ -138,7 +144,7 @@ def test_a_checkpoint_holds_all_that_decides(tmp_path):
     assert again.rows == keep.rows
     assert (again.best, again.best_epoch, again.misses) == (2.0, 1, 2)
     assert torch.equal(other.module_.weight, net.module_.weight)
-    assert other.optimizer_.param_groups[0]["lr"] == net.optimizer_.param_groups[0]["lr"] == 0.05
+    assert other.optimizer_.param_groups[0]["lr"] == net.optimizer_.param_groups[0]["lr"] == 0.025
     momentum = [s["momentum_buffer"] for s in net.optimizer_.state.values()]
     assert all(
         torch.equal(a, b["momentum_buffer"])

@@ -32,8 +32,14 @@ MODELS = Registry(
         "gradient-boosting": _HERE + "boosting:gradient_boosting",
         "xgboost": _HERE + "boosting:xgboost",
         "lightgbm": _HERE + "boosting:lightgbm",
-        "mlp": _HERE + "skorch_net:mlp",
-        "cnn-000": _HERE + "skorch_net:cnn_000",
+        "mlp": _HERE + "factories:mlp",
+        "cnn-000": _HERE + "factories:cnn_000",
+        "ann-001": _HERE + "factories:ann_001",
+        "cnn-001": _HERE + "factories:cnn_001",
+        "cnn-002": _HERE + "factories:cnn_002",
+        "cnn-003": _HERE + "factories:cnn_003",
+        "cnn-004": _HERE + "factories:cnn_004",
+        "crnn-004": _HERE + "factories:crnn_004",
     },
     extra="train",
     extras={"xgboost": "boost", "lightgbm": "boost"},
@@ -106,7 +112,7 @@ def fit(
     estimator : estimator
         From :func:`make`, or any of scikit-learn's kind.
     X : ndarray, shape (n, ...)
-        Inputs.
+        Inputs; networks also take windows that are cut when asked for.
     y : ndarray of int, shape (n,)
         Index of the true label.
     groups : ndarray, shape (n,), optional

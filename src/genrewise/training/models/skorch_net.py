@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,18 +21,16 @@ from torch import nn
 
 from genrewise.errors import RecipeError, UnknownName
 from genrewise.training.models import nets
-from genrewise.training.models.arguments import factory, grouped_folds
-from genrewise.training.models.training_loop import (
-    Batches,
-    Keeper,
-    Net,
-    cpu_has_bf16,
-    faster_in_bf16,
-)
+from genrewise.training.models.arguments import grouped_folds
+from genrewise.training.models.nets.parts import Affine, Probabilities, Standardise
+from genrewise.training.models.precision import bf16_pays
+from genrewise.training.models.rows import Rows, blocks, is_lazy, moments, take
+from genrewise.training.models.training_loop import Batches, Keeper, Net
+from genrewise.training.models.weights import load_weights, save_weights
 
-__all__ = ["Network", "cnn_000", "mlp"]
+__all__ = ["Network"]
 
-F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _OPTIMISERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -65,18 +64,30 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The score; weights of its best epoch are restored.
     plateau : (float, int) or None
         Multiply the learning rate by the first after so many epochs without a better score.
+    lr_decay : float
+        The rate of step `i` is ``lr / (1 + lr_decay * i)``, as in Keras; 0 leaves it.
+        Not beside a plateau.
     validation : float
         Share of the groups held out where `fit` gets no validation side; 0: none, no stopping.
     class_weight : None, "balanced" or dict
-        In the training loss.
+        In the training loss; the validation loss is not weighted.
     standardise : {"none", "feature", "band", "global"}
         Mean and deviation of the training side, for every value, for every row of a
         spectrogram, or for all: a part of the network.
+    random_crop : bool
+        Every epoch sees every window at a new random place of its track; for windows that
+        are cut when asked for.
+    augment : mapping or None
+        `kinds`, `probability` and `mode` of a recipe's augmentation, for training batches;
+        a mode other than "inline" is not the network's business.
+    start : str
+        A file of :meth:`save_weights` to begin with: every tensor whose name and shape
+        agree; all layers are trained.  Empty for random weights.
     device : str
         "cpu", "cuda", "cuda:1" …, or "auto".
     precision : {"auto", "float32", "bfloat16"}
-        "auto" takes bfloat16 for training where the processor has it and a step on the
-        first batch is faster with it.
+        "auto" takes bfloat16 for training where it pays: see
+        :func:`~genrewise.training.models.precision.bf16_pays`.
     checkpoint : str
         File from which a killed fit goes on; empty for none.
 
@@ -93,6 +104,8 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Whose weights these are; the last where there was no validation side.
     precision_ : str
         What training ran in.
+    started_from_ : tuple of str
+        Tensors that `start` gave.
     """
 
     def __init__(
@@ -109,9 +122,13 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         patience: int = 15,
         monitor: Literal["valid_loss", "valid_accuracy"] = "valid_loss",
         plateau: tuple[float, int] | None = None,
+        lr_decay: float = 0.0,
         validation: float = 0.15,
         class_weight: Any = None,
         standardise: str = "feature",
+        random_crop: bool = False,
+        augment: Mapping[str, Any] | None = None,
+        start: str = "",
         device: str = "cpu",
         precision: str = "auto",
         checkpoint: str = "",
@@ -119,50 +136,67 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.architecture, self.n_classes, self.params = architecture, n_classes, params
         self.seed, self.optimiser, self.lr, self.weight_decay = seed, optimiser, lr, weight_decay
         self.batch_size, self.max_epochs, self.patience = batch_size, max_epochs, patience
-        self.monitor, self.plateau, self.validation = monitor, plateau, validation
-        self.class_weight, self.standardise = class_weight, standardise
+        self.monitor, self.plateau, self.lr_decay = monitor, plateau, lr_decay
+        self.validation, self.class_weight, self.standardise = validation, class_weight, standardise
+        self.random_crop, self.augment, self.start = random_crop, augment, start
         self.device, self.precision, self.checkpoint = device, precision, checkpoint
 
     def fit(
         self,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         groups: NDArray[Any] | None = None,
-        valid: tuple[NDArray[Any], NDArray[Any]] | None = None,
+        valid: tuple[Rows, NDArray[Any]] | None = None,
     ) -> Self:
         """Train until the validation score has not become better for `patience` epochs.
 
         Parameters
         ----------
-        X : ndarray, shape (n, ...), float32
+        X : rows, shape (n, ...), float32
+            An array, or windows that are cut when they are asked for.
         y : ndarray of int, shape (n,)
         groups : ndarray, shape (n,), optional
             What the held-out part must not split; not used where `valid` is given.
-        valid : pair of ndarray, optional
+        valid : pair of rows and ndarray, optional
             Inputs and labels to stop by.
 
         Raises
         ------
         RecipeError
             A setting outside its range, labels that are no index, a device that is not
-            there, or a checkpoint of something else.
+            there, a checkpoint of something else, or weights to start from that do not fit.
         """
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        X, y = self._rows(X, y)
         if not self.n_classes:
             check_classification_targets(y)
         self.classes_ = np.arange(self.n_classes) if self.n_classes else np.unique(y)
         y = self._labels(y)
         if valid is not None:
-            valid = (_inputs(valid[0]), self._labels(valid[1]))
+            valid = (valid[0], self._labels(valid[1]))
         elif self.validation > 0:
             n_folds = max(2, round(1 / self.validation))
             train, held = grouped_folds(y, groups, n_folds, self.seed)[0]
-            valid, X, y = (X[held], y[held]), X[train], y[train]
+            valid, X, y = (take(X, held), y[held]), take(X, train), y[train]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self._train(X, y, valid)
         return self
+
+    def _rows(self, X: Rows, y: NDArray[Any]) -> tuple[Rows, NDArray[Any]]:
+        """Inputs and labels that belong together."""
+        if is_lazy(X):
+            if len(X) != len(y):
+                raise RecipeError(f"{len(X)} windows with {len(y)} labels", "as many of both")
+            self.n_features_in_ = X.shape[1]
+            return X, np.asarray(y)
+        if self.random_crop:
+            raise RecipeError(
+                "random_crop with windows that are cut already",
+                "windows of frames that lie on the disk",
+                "leave random_crop out, or use a log-mel feature",
+            )
+        return validate_data(self, X, y, dtype=np.float32, allow_nd=True)  # type: ignore[no-any-return]
 
     def _check(self) -> None:
         if self.optimiser not in _OPTIMISERS:
@@ -178,6 +212,12 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("batch_size", "max_epochs", "lr"):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} {getattr(self, name)}", "more than 0")
+        if self.lr_decay < 0 or (self.lr_decay and self.plateau):
+            raise RecipeError(
+                f"lr_decay {self.lr_decay:g} with plateau {self.plateau}", "0 or more, or a plateau"
+            )
+        if self.plateau and not (0 < self.plateau[0] < 1 and self.plateau[1] >= 1):
+            raise RecipeError(f"plateau {self.plateau}", "a factor below 1, and 1 or more epochs")
 
     def _labels(self, y: NDArray[Any]) -> I64:
         """Indices of labels in `classes_`."""
@@ -201,30 +241,37 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise RecipeError("device cuda: none here", "cpu or auto")
         return self.device
 
-    def _key(self, X: F32, y: I64) -> str:
+    def _key(self, X: Rows, y: I64) -> str:
         """Settings and data that a checkpoint belongs to."""
         settings = {k: v for k, v in self.get_params().items() if k not in ("checkpoint", "device")}
         digest = hashlib.sha256(repr(sorted(settings.items())).encode())
         digest.update(repr(X.shape).encode() + y.tobytes())
-        digest.update(np.ascontiguousarray(X[[0, len(X) // 2, -1]]).tobytes())
+        digest.update(np.ascontiguousarray(X[np.array([0, len(X) // 2, len(X) - 1])]).tobytes())
         return digest.hexdigest()
 
-    def _module(self, X: F32) -> nn.Module:
+    def _module(self, X: Rows) -> nn.Module:
         net = nets.build(self.architecture, X.shape[1:], len(self.classes_), **(self.params or {}))
+        self.started_from_ = load_weights(net, self.start) if self.start else ()
         module: nn.Module = net
         if self.standardise != "none":
-            module = nn.Sequential(nets.Standardise(*_moments(X, self.standardise)), net)
-        return _laid_out(module, torch.channels_last) if X.ndim == 4 else module
+            mean, deviation = map(torch.from_numpy, moments(X, self.standardise))
+            module = nn.Sequential(Standardise(mean, deviation), net)
+        return _laid_out(module, torch.channels_last) if len(X.shape) == 4 else module
 
-    def _bf16(self, module: nn.Module, X: F32, device: str) -> bool:
-        if self.precision != "auto" or X.ndim != 4:
+    def _bf16(self, module: nn.Module, device: str) -> bool:
+        if self.precision != "auto":
             return self.precision == "bfloat16"
-        if device != "cpu":
-            return bool(torch.cuda.is_bf16_supported())
-        if not cpu_has_bf16():
-            return False
-        with torch.random.fork_rng():
-            return faster_in_bf16(copy.deepcopy(module), X[: self.batch_size], len(self.classes_))
+        return bf16_pays(module) if device == "cpu" else bool(torch.cuda.is_bf16_supported())
+
+    def _transform(self) -> Callable[..., Any] | None:
+        """What happens to training batches."""
+        if not self.augment or self.augment.get("mode", "inline") != "inline":
+            return None
+        from genrewise.training.augment import batch_transform
+
+        kinds, probability = self.augment["kinds"], self.augment["probability"]
+        found: Callable[..., Any] = batch_transform(kinds, probability, len(self.classes_))
+        return found if kinds else None
 
     def _weights(self, y: I64) -> torch.Tensor | None:
         if self.class_weight is None:
@@ -233,12 +280,18 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights[y] = compute_sample_weight(self.class_weight, y)
         return torch.as_tensor(weights, dtype=torch.float32)
 
-    def _train(self, X: F32, y: I64, valid: tuple[Any, Any] | None) -> None:
+    def _train(self, X: Rows, y: I64, valid: tuple[Any, Any] | None) -> None:
         device, module = self._device(), self._module(X)
-        bf16 = self._bf16(module, X, device)
+        bf16 = self._bf16(module, device)
         kind, options = _OPTIMISERS[self.optimiser]
         keeper = Keeper(
-            self.seed, self.patience, self.monitor, self.plateau, self.checkpoint, self._key(X, y)
+            self.seed,
+            self.patience,
+            self.monitor,
+            self.plateau,
+            self.lr_decay,
+            self.checkpoint,
+            self._key(X, y),
         )
         net = Net(
             module,
@@ -252,6 +305,8 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             max_epochs=self.max_epochs,
             iterator_train=Batches,
             iterator_train__shuffle=True,
+            iterator_train__crop=self.random_crop,
+            iterator_train__transform=self._transform(),
             iterator_valid=Batches,
             train_split=None if valid is None else predefined_split(Dataset(*valid)),
             callbacks=[("keeper", keeper)],
@@ -266,18 +321,28 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.best_epoch_ = keeper.best_epoch or len(keeper.rows)
         self.precision_ = "bfloat16" if bf16 else "float32"
 
-    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
+    def _outputs(self, net: nn.Module, X: Rows) -> F64:
+        """What a network gives for rows as `fit` had them, block by block."""
+        check_is_fitted(self, "module_")
+        if not is_lazy(X):
+            X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
+        with torch.inference_mode():
+            parts = [net(torch.from_numpy(block)).double().numpy() for block in blocks(X)]
+        return np.concatenate(parts)
+
+    def predict_proba(self, X: Rows) -> F64:
         """Probabilities, shape (n, C), rows summing to 1."""
         check_is_fitted(self, "module_")
-        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
-        out = np.empty((len(X), len(self.classes_)))
-        with torch.inference_mode():
-            for i in range(0, len(X), 256):
-                rows = torch.from_numpy(np.ascontiguousarray(X[i : i + 256]))
-                out[i : i + 256] = torch.softmax(self.module_(rows).double(), dim=1).numpy()
-        return out
+        logits = torch.from_numpy(self._outputs(self.module_, X))
+        p: F64 = torch.softmax(logits, dim=1).numpy()
+        return p
 
-    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
+    def embed(self, X: Rows) -> F64:
+        """The values before the last dense layer, shape (n, e)."""
+        check_is_fitted(self, "module_")
+        return self._outputs(_body(self.module_), X)
+
+    def predict(self, X: Rows) -> NDArray[Any]:
         """The most probable label of each row."""
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
@@ -285,121 +350,48 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def export_module(self) -> nn.Module:
         """The network with its softmax, as it is exported."""
         check_is_fitted(self, "module_")
-        plain = _laid_out(copy.deepcopy(self.module_), torch.contiguous_format)
-        return nets.Probabilities(plain).eval()
+        return Probabilities(_plain(self.module_)).eval()
+
+    def embedding_module(self, matrix: F64, offset: F64) -> nn.Module:
+        """The network up to its last dense layer, then an affine map, as it is exported.
+
+        Parameters
+        ----------
+        matrix, offset : ndarray, shape (e, k) and (k,)
+            On the values of :meth:`embed`.
+        """
+        check_is_fitted(self, "module_")
+        tail = [torch.from_numpy(np.asarray(part, dtype=np.float32)) for part in (matrix, offset)]
+        return Affine(_plain(_body(self.module_)), *tail).eval()
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the weights as an ``.npz`` that another network can :attr:`start` from.
+
+        Mean and deviation of the inputs are no weights: they come with the data.
+        """
+        check_is_fitted(self, "module_")
+        save_weights(_net(self.module_), path)
+
+
+def _net(module: nn.Module) -> nn.Sequential:
+    """The architecture without what standardises its inputs."""
+    assert isinstance(module, nn.Sequential)
+    inner = module[1] if isinstance(module[0], Standardise) else module
+    assert isinstance(inner, nn.Sequential)
+    return inner
+
+
+def _body(module: nn.Module) -> nn.Sequential:
+    """A trained module without its last dense layer."""
+    assert isinstance(module, nn.Sequential)
+    before = [module[0]] if isinstance(module[0], Standardise) else []
+    return nn.Sequential(*before, _net(module)[:-1]).eval()
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """A copy as it is exported."""
+    return _laid_out(copy.deepcopy(module), torch.contiguous_format)
 
 
 def _laid_out(module: nn.Module, layout: torch.memory_format) -> nn.Module:
     return module.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
-
-
-def _inputs(X: NDArray[Any]) -> F32:
-    """Float32 without a copy where it is already; a memory map stays one."""
-    return X if X.dtype == np.float32 else np.asarray(X, dtype=np.float32)
-
-
-def _moments(X: F32, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation, in passes over blocks so that no second copy of `X` is made."""
-    over = {"feature": (0,), "band": (0, X.ndim - 1), "global": tuple(range(X.ndim))}[kind]
-    blocks = range(0, len(X), 256)
-
-    def average(of: Any) -> NDArray[np.float64]:
-        total = sum(of(X[i : i + 256].astype(np.float64)).sum(over, keepdims=True) for i in blocks)
-        mean: NDArray[np.float64] = total / np.prod([X.shape[axis] for axis in over])
-        return np.squeeze(mean, axis=0)
-
-    mean = average(lambda block: block)
-    deviation = np.sqrt(average(lambda block: (block - mean) ** 2))
-    # A column that never changes tells nothing; dividing by its deviation would blow it up.
-    deviation = np.where(deviation > 1e-7 * np.maximum(np.abs(mean), 1e-12), deviation, 1.0)
-    return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
-
-
-@factory
-def mlp(
-    n_classes: int,
-    seed: int,
-    *,
-    hidden: Sequence[int] = (256, 128),
-    dropout: float = 0.5,
-    batch_norm: bool = True,
-    optimiser: str = "adamw",
-    lr: float = 1e-3,
-    weight_decay: float = 1e-2,
-    batch_size: int = 64,
-    max_epochs: int = 200,
-    patience: int = 20,
-    plateau: tuple[float, int] | None = None,
-    monitor: Literal["valid_loss", "valid_accuracy"] = "valid_loss",
-    validation: float = 0.15,
-    class_weight: Any = None,
-    standardise: str = "feature",
-    device: str = "cpu",
-) -> Network:
-    """Dense layers on standardised values; see :class:`Network`."""
-    return Network(
-        "mlp",
-        n_classes,
-        {"hidden": tuple(hidden), "dropout": dropout, "batch_norm": batch_norm},
-        seed,
-        optimiser,
-        lr,
-        weight_decay,
-        batch_size,
-        max_epochs,
-        patience,
-        monitor,
-        plateau,
-        validation,
-        class_weight,
-        standardise,
-        device,
-    )
-
-
-@factory
-def cnn_000(
-    n_classes: int,
-    seed: int,
-    *,
-    dropout: float = 0.5,
-    dense_dropout: float = 0.5,
-    pool: str = "average",
-    optimiser: str = "adam",
-    lr: float = 1e-3,
-    weight_decay: float = 0.0,
-    batch_size: int = 64,
-    max_epochs: int = 90,
-    patience: int = 20,
-    plateau: tuple[float, int] | None = None,
-    monitor: Literal["valid_loss", "valid_accuracy"] = "valid_loss",
-    validation: float = 0.15,
-    class_weight: Any = None,
-    standardise: str = "global",
-    device: str = "cpu",
-    precision: str = "auto",
-) -> Network:
-    """The network of system 000 on (1, 64, 173) log-mel windows; see :class:`Network`.
-
-    Adam, at most 90 epochs and a patience of 20 are printed; batch size, learning rate
-    and the scaling of the input are not, and are ours.
-    """
-    return Network(
-        "cnn-000",
-        n_classes,
-        {"dropout": dropout, "dense_dropout": dense_dropout, "pool": pool},
-        seed,
-        optimiser,
-        lr,
-        weight_decay,
-        batch_size,
-        max_epochs,
-        patience,
-        monitor,
-        plateau,
-        validation,
-        class_weight,
-        standardise,
-        device,
-        precision,
-    )

@@ -11,20 +11,19 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from genrewise.errors import RecipeError
 
-__all__ = ["Batches", "Keeper", "Net", "Stop", "cpu_has_bf16", "faster_in_bf16"]
+__all__ = ["Batches", "Keeper", "Net", "Stop"]
 
 
 class Stop(Exception):
@@ -37,26 +36,46 @@ class Batches:
     Parameters
     ----------
     dataset : skorch.dataset.Dataset
-        With arrays `X` (memory-mapped ones stay on disk) and `y`.
+        With rows `X` (those on disk stay there) and labels `y`.
     batch_size : int
     shuffle : bool
-        By torch's random numbers.
+        By torch's random numbers, as all that is random here.
+    crop : bool
+        Move every window to a new place of its track first.
+    transform : callable or None
+        Rows, labels and a generator to rows and labels: indices, or shares of every label.
     """
 
-    def __init__(self, dataset: Any, batch_size: int, shuffle: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        shuffle: bool = False,
+        crop: bool = False,
+        transform: Callable[..., tuple[Tensor, Tensor]] | None = None,
+    ) -> None:
         self.X, self.y = dataset.X, dataset.y
         self.batch_size, self.shuffle = batch_size, shuffle
+        self.crop, self.transform = crop, transform
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         n = len(self.X)
         order = torch.randperm(n).numpy() if self.shuffle else np.arange(n)
+        X = self.X.moved(np.random.default_rng(_draw())) if self.crop else self.X
+        chance = torch.Generator().manual_seed(_draw()) if self.transform else None
         edges = [*range(0, n, self.batch_size), n]
         if len(edges) > 2 and edges[-1] - edges[-2] == 1:
             del edges[-2]  # batch normalisation cannot take a single row
         for a, b in itertools.pairwise(edges):
             rows = order[a:b] if self.shuffle else slice(a, b)
-            x = np.ascontiguousarray(self.X[rows], dtype=np.float32)
-            yield torch.from_numpy(x), torch.from_numpy(np.asarray(self.y[rows], dtype=np.int64))
+            x = torch.from_numpy(np.ascontiguousarray(X[rows], dtype=np.float32))
+            y = torch.from_numpy(np.asarray(self.y[rows], dtype=np.int64))
+            yield self.transform(x, y, chance) if self.transform else (x, y)
+
+
+def _draw() -> int:
+    """A seed out of torch's random numbers."""
+    return int(torch.randint(2**62, ()))
 
 
 class Net(NeuralNet):  # type: ignore[misc]
@@ -72,6 +91,14 @@ class Net(NeuralNet):  # type: ignore[misc]
         lower = self.bf16 and self.module_.training
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=lower):
             return super().infer(x, **fit_params).float()
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Cross-entropy; labels are weighted in training only."""
+        del X
+        weight = self.criterion_.weight if training else None
+        return nn.functional.cross_entropy(y_pred, y_true.to(y_pred.device), weight)
 
     def train_out(self, X: Any, y: Any) -> Net:
         """Train to the end, from the checkpoint where there is one; Ctrl-C goes up."""
@@ -94,6 +121,8 @@ class Keeper(Callback):  # type: ignore[misc]
     monitor : {"valid_loss", "valid_accuracy"}
     plateau : (float, int) or None
         Factor of the learning rate and epochs without a better score before it is used.
+    lr_decay : float
+        The rate of step `i`, from 0, is the first one divided by ``1 + lr_decay * i``.
     checkpoint : str
         File written after every epoch; empty writes none.
     key : str
@@ -113,24 +142,29 @@ class Keeper(Callback):  # type: ignore[misc]
         patience: int,
         monitor: str,
         plateau: tuple[float, int] | None,
+        lr_decay: float,
         checkpoint: str,
         key: str,
     ) -> None:
         self.seed, self.patience, self.monitor = seed, patience, monitor
-        self.plateau, self.checkpoint, self.key = plateau, checkpoint, key
+        self.plateau, self.lr_decay = plateau, lr_decay
+        self.checkpoint, self.key = checkpoint, key
         self.rows: list[dict[str, float]] = []
         self.best, self.best_epoch, self.misses = float("inf"), 0, 0
         self.best_weights: dict[str, Tensor] = {}
         self.scheduler: Any = None
+        self.steps, self._first_lr = 0, 0.0
         self._right = {True: [0, 0], False: [0, 0]}
         self._began = 0.0
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Go on from the checkpoint where there is one."""
+        self._first_lr = net.optimizer_.param_groups[0]["lr"]
         if self.plateau is not None:
             factor, patience = self.plateau
+            # Torch waits for more than so many epochs, Keras and we for as many.
             self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                net.optimizer_, factor=factor, patience=patience
+                net.optimizer_, factor=factor, patience=patience - 1
             )
         if self.checkpoint and Path(self.checkpoint).exists():
             self._load(net)
@@ -148,12 +182,20 @@ class Keeper(Callback):  # type: ignore[misc]
         self._right = {True: [0, 0], False: [0, 0]}
         self._began = time.perf_counter()
 
+    def on_batch_begin(self, net: Any, training: bool = False, **_: Any) -> None:
+        """Let the learning rate fall with the steps."""
+        if training and self.lr_decay:
+            for group in net.optimizer_.param_groups:
+                group["lr"] = self._first_lr / (1.0 + self.lr_decay * self.steps)
+            self.steps += 1
+
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **_: Any
     ) -> None:
-        """Count right answers."""
+        """Count right answers; of a mixture, its greater part is right."""
         del net
         truth = batch[1].to(y_pred.device)
+        truth = truth if truth.ndim == 1 else truth.argmax(dim=1)
         tally = self._right[bool(training)]
         tally[0] += int((y_pred.argmax(dim=1) == truth).sum())
         tally[1] += len(truth)
@@ -198,6 +240,7 @@ class Keeper(Callback):  # type: ignore[misc]
             "optimizer": net.optimizer_.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "rows": self.rows,
+            "steps": self.steps,
             "best": [self.best, self.best_epoch, self.misses],
             "best_weights": self.best_weights,
         }
@@ -227,47 +270,6 @@ class Keeper(Callback):  # type: ignore[misc]
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.rows = [dict(row) for row in state["rows"]]
+        self.steps = state["steps"]
         self.best, self.best_epoch, self.misses = state["best"]
         self.best_weights = state["best_weights"]
-
-
-def cpu_has_bf16() -> bool:
-    """The processor multiplies bfloat16 itself; elsewhere it is emulated and slower."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:  # no Linux: nothing tells, so do without
-        return False
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _step_seconds(module: nn.Module, x: Tensor, y: Tensor, bf16: bool, repeats: int = 3) -> float:
-    """Fastest of some training steps."""
-    times = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            logits = module(x)
-        loss: Any = nn.functional.cross_entropy(logits.float(), y)
-        loss.backward()
-        times.append(time.perf_counter() - began)
-    return min(times[1:])
-
-
-def faster_in_bf16(module: nn.Module, X: NDArray[np.float32], n_classes: int) -> bool:
-    """Measured on one batch: a training step is at least a tenth faster in bfloat16.
-
-    Parameters
-    ----------
-    module : Module
-        A throw-away copy; its gradients and running means change.
-    X : ndarray, shape (n, ...)
-        A batch.
-    """
-    x = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
-    if x.ndim == 4:
-        x = x.contiguous(memory_format=torch.channels_last)
-    y = torch.arange(len(X)) % n_classes
-    module.train()
-    plain = _step_seconds(module, x, y, bf16=False)
-    return _step_seconds(module, x, y, bf16=True) < 0.9 * plain
