@@ -71,7 +71,10 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "skl2onnx": ("training/",),
     "sklearn": ("training/",),
     "skorch": ("training/",),
-    "soundfile": ("audio_sf.py", "cut.py", "training/augment/", "training/datasets/"),
+    "soundfile": (
+        *("audio_sf.py", "cut.py"),
+        *("training/augment/", "training/datasets/", "training/report/"),
+    ),
     "soxr": ("audio_resample.py",),
     "torch": ("training/",),
     "waitress": ("web/",),

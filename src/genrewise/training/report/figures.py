@@ -28,6 +28,7 @@ __all__ = [
     "plane",
     "png",
     "risk_coverage",
+    "samples",
     "svg",
 ]
 
@@ -207,7 +208,14 @@ def calibration(rows: Sequence[Mapping[str, float]]) -> Figure:
     edges = np.array([_wilson(row["accuracy"], int(row["n"])) for row in rows]).T
     axes.plot([0, 1], [0, 1], color=SOFT, lw=0.8, ls="--")
     axes.errorbar(
-        x, y, yerr=np.maximum(np.abs(edges - y), 0.0), fmt="o", color=BLUE, ms=4.5, lw=1.1
+        x,
+        y,
+        yerr=np.maximum(np.abs(edges - y), 0.0),
+        fmt="o",
+        color=BLUE,
+        ms=4.5,
+        lw=1.1,
+        clip_on=False,
     )
     _square(axes)
     axes.set(xlabel="confidence", ylabel="share right", title="is its confidence true?")
@@ -228,7 +236,14 @@ def risk_coverage(
         Share answered and share right at the model's own threshold.
     """
     figure, axes = _figure(3.6, 3.4)
-    axes.plot(np.asarray(coverage), 1.0 - np.asarray(risk), color=BLUE, lw=1.6)
+    axes.plot(
+        np.asarray(coverage),
+        1.0 - np.asarray(risk),
+        color=BLUE,
+        lw=1.6,
+        marker="o" if np.size(coverage) < 3 else None,  # a line of one point is not seen
+        clip_on=False,
+    )
     if chosen is not None:
         axes.plot(*chosen, "o", color=ORANGE, ms=6, label='as it says "unknown"')
         axes.legend(loc="lower left")
@@ -319,4 +334,44 @@ def plane(points: NDArray[Any], truth: Sequence[str], labels: Sequence[str]) -> 
     )
     axes.set_title("where the tracks lie")
     figure.legend(loc="outside lower center", ncols=5, handletextpad=0.1, columnspacing=0.9)
+    return figure
+
+
+#: Largest height and width of a sample in pixels: more only makes the page heavy.
+SAMPLE = 192
+
+
+def _small(image: NDArray[Any]) -> NDArray[np.float64]:
+    """A picture with whole blocks of pixels averaged until it is no larger than `SAMPLE`."""
+    small = np.asarray(image, dtype=np.float64)
+    for axis in (0, 1):
+        n = -(-small.shape[axis] // SAMPLE)
+        kept = small.shape[axis] // n * n
+        whole = small.take(np.arange(kept), axis)
+        shape = (*whole.shape[:axis], kept // n, n, *whole.shape[axis + 1 :])
+        small = whole.reshape(shape).mean(axis + 1)
+    return small
+
+
+@_styled
+def samples(pictures: Sequence[tuple[str, str, NDArray[Any]]], across: int = 4) -> Figure:
+    """Pictures of sound, one a genre.
+
+    Parameters
+    ----------
+    pictures : sequence of (label, path, ndarray)
+        The label stands above; shape (H, W), darkest at the least value, or (H, W, 3) with
+        colours from 0 to 1; the first row on top.
+    across : int
+        Pictures side by side.
+    """
+    from matplotlib.figure import Figure
+
+    down = -(-len(pictures) // across)
+    figure = Figure(figsize=(4.8, 0.2 + 1.35 * down), layout="constrained")
+    for k, (label, _, image) in enumerate(pictures):
+        axes = figure.add_subplot(down, across, k + 1)
+        axes.imshow(_small(image), cmap="magma", aspect="auto", interpolation="nearest")
+        axes.set_title(label, fontsize=8, fontweight="normal")
+        axes.set_axis_off()
     return figure

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,22 @@ from typing import Any
 from numpy.typing import NDArray
 
 from genrewise.training.metrics import reliability, risk_coverage
-from genrewise.training.report import figures, sections, tex
+from genrewise.training.report import (
+    backing,
+    comparison,
+    figures,
+    grids,
+    markdown,
+    run_grids,
+    sections,
+)
+from genrewise.training.report.mistakes import rows_of, with_excerpts, worst
 from genrewise.training.report.pieces import levels_of, part_of
 from genrewise.training.report.style import STYLE
 
-__all__ = ["Extras", "deciding", "mistakes", "page", "write_report"]
+__all__ = ["Extras", "page", "whole_page", "write_figures", "write_report"]
 
 Row = Mapping[str, Any]
-
-#: Mistakes shown.
-WORST = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +35,6 @@ class Extras:
 
     Parameters
     ----------
-    history : mapping of str to sequence
-        Member to its training history, a row an epoch.
-    best_epoch : mapping of str to int
-        Member to the epoch whose weights were kept.
     embedding : ndarray, shape (n, d), optional
         A point for each clip or track.
     embedding_truth : sequence of str
@@ -41,14 +43,21 @@ class Extras:
         Fragment of the data report.
     recipe : mapping
         As plain values.
+    samples : sequence of (label, path, ndarray)
+        A window of each genre as the model sees it: shape (H, W) in any range, or (H, W, 3)
+        with colours from 0 to 1; the first row is the top of the picture, the highest
+        frequency.
+    listen : mapping of str to (str, float)
+        Where the clips are heard, as of :func:`.listen.sources`: the worst mistakes then carry
+        a short excerpt; empty for none.
     """
 
-    history: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
-    best_epoch: Mapping[str, int] = field(default_factory=dict)
     embedding: NDArray[Any] | None = None
     embedding_truth: Sequence[str] = ()
     data_html: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    samples: Sequence[tuple[str, str, NDArray[Any]]] = ()
+    listen: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
 
 def write_report(
@@ -57,7 +66,7 @@ def write_report(
     predictions: Sequence[Row],
     extras: Extras | None = None,
 ) -> Path:
-    """Write ``report.html``, ``figures/*.png`` and ``*.svg``, and ``tables.tex``.
+    """Write ``report.html``, ``report.md``, ``tables.tex``, ``figures/*.png`` and ``*.svg``.
 
     Parameters
     ----------
@@ -77,23 +86,32 @@ def write_report(
     """
     extras = extras or Extras()
     folder = Path(folder)
-    pictures = folder / "figures"
-    pictures.mkdir(parents=True, exist_ok=True)
-    drawn = draw(report, predictions, extras)
-    vectors = {name: figures.svg(figure) for name, figure in drawn.items()}
-    for name, figure in drawn.items():
-        (pictures / f"{name}.svg").write_text(vectors[name], encoding="utf-8")
-        (pictures / f"{name}.png").write_bytes(figures.png(figure))
-    part = part_of(report)
-    text = tex.tables(report["name"], part, report["protocol"], levels_of(report[part]))
-    (folder / "tables.tex").write_text(text, encoding="utf-8")
+    vectors = write_figures(folder / "figures", draw(report, predictions, extras))
+    (folder / "report.md").write_text(markdown.run(report), encoding="utf-8")
+    (folder / "tables.tex").write_text(_tables(report), encoding="utf-8")
     target = folder / "report.html"
     target.write_text(page(report, predictions, extras, vectors), encoding="utf-8")
     return target
 
 
-def _rows(predictions: Iterable[Row], part: str, level: str) -> list[Row]:
-    return [row for row in predictions if row["part"] == part and row["level"] == level]
+def _tables(report: Mapping[str, Any]) -> str:
+    """LaTeX: levels side by side, the labels, and the authors' figure beside ours."""
+    part = part_of(report)
+    where = f"{report['name']}, {part}, protocol {report['protocol']}"
+    made = [run_grids.levels(report[part], where), replace(run_grids.genres(report), caption=where)]
+    if comparison.printed(report):
+        made.append(replace(comparison.compared(report), caption=where))
+    return "\n".join(map(grids.latex, made))
+
+
+def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:
+    """Write each figure as PNG and SVG; gives the SVG by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = {name: figures.svg(figure) for name, figure in drawn.items()}
+    for name, figure in drawn.items():
+        (folder / f"{name}.svg").write_text(vectors[name], encoding="utf-8")
+        (folder / f"{name}.png").write_bytes(figures.png(figure))
+    return vectors
 
 
 def draw(report: Mapping[str, Any], predictions: Sequence[Row], extras: Extras) -> dict[str, Any]:
@@ -101,7 +119,7 @@ def draw(report: Mapping[str, Any], predictions: Sequence[Row], extras: Extras) 
     part = part_of(report)
     top = list(levels_of(report[part]))[-1]
     scores, labels = report[part][top], report["data"]["labels"]
-    rows = _rows(predictions, part, top)
+    rows = rows_of(predictions, part, top)
     drawn = {
         "confusion-normalised": figures.confusion(scores["confusion"], labels, normalised=True),
         "confusion": figures.confusion(scores["confusion"], labels, normalised=False),
@@ -116,60 +134,15 @@ def draw(report: Mapping[str, Any], predictions: Sequence[Row], extras: Extras) 
             chosen = (scores["answered"], scores["right_when_answered"])
         drawn["calibration"] = figures.calibration(reliability(confidence, right))
         drawn["unknown"] = figures.risk_coverage(coverage, risk, chosen)
-    for name, history in extras.history.items():
+    for name, history in (report.get("history") or {}).items():
         for kind in ("loss", "accuracy") if history else ():
-            key = "curves-" + "".join(c if c.isalnum() else "-" for c in name) + "-" + kind
-            drawn[key] = figures.curves(history, kind, extras.best_epoch.get(name, 0))
+            best = report.get("best_epoch", {}).get(name, 0)
+            drawn[backing.curve_name(name, kind)] = figures.curves(history, kind, best)
+    if extras.samples:
+        drawn["samples"] = figures.samples(extras.samples)
     if extras.embedding is not None and len(extras.embedding) > 2:
         drawn["plane"] = figures.plane(extras.embedding, extras.embedding_truth, labels)
     return drawn
-
-
-def deciding(windows: Iterable[Row], answer: str, most: int = 2) -> list[tuple[float, float]]:
-    """The seconds of a clip that spoke most for its answer, strongest first.
-
-    Parameters
-    ----------
-    windows : iterable of mapping
-        Its windows, with start, stop and ``p_ANSWER``.
-    answer : str
-
-    Returns
-    -------
-    list of (start, stop)
-        In seconds; without overlap.
-    """
-    found: list[tuple[float, float]] = []
-    key = f"p_{answer}"
-    for row in sorted(windows, key=lambda w: -float(w[key])):
-        start, stop = float(row["start"]), float(row["stop"])
-        if len(found) < most and all(stop <= a or start >= b for a, b in found):
-            found.append((start, stop))
-    return found
-
-
-def mistakes(predictions: Sequence[Row], part: str, level: str, most: int = WORST) -> list[Row]:
-    """Wrong answers, the surest first, and what spoke for them.
-
-    Returns
-    -------
-    list of mapping
-        The rows; `path` is the file that spoke loudest where a track has several, and
-        `seconds` its seconds as of :func:`deciding`.
-    """
-    wrong = [row for row in _rows(predictions, part, level) if row["truth"] != row["answer"]]
-    wrong.sort(key=lambda row: -float(row["confidence"]))
-    unit = ("track", "truth") if level == "track" else ("path",)
-    windows: dict[tuple[str, ...], list[Row]] = {}
-    for row in _rows(predictions, part, "window"):
-        windows.setdefault(tuple(row[key] for key in unit), []).append(row)
-    found: list[Row] = []
-    for row in wrong[:most]:
-        heard, answer = windows.get(tuple(row[key] for key in unit), []), f"p_{row['answer']}"
-        path = max(heard, key=lambda w: float(w[answer]))["path"] if heard else row["path"]
-        own = [w for w in heard if w["path"] == path]
-        found.append({**row, "path": path, "seconds": deciding(own, row["answer"])})
-    return found
 
 
 def page(
@@ -187,30 +160,49 @@ def page(
     drawn : mapping of str to str
         Figures of :func:`draw` as SVG.
     """
-    worst = mistakes(predictions, part_of(report), list(levels_of(report[part_of(report)]))[-1])
+    top = run_grids.top(report)[0]
+    found = with_excerpts(worst(predictions, part_of(report), top), extras.listen)
     parts = [
         ("levels", "Accuracy", sections.levels(report)),
+        ("published", "Published", sections.published(report)),
         ("how", "How measured", sections.how(report)),
         ("genres", "Genres", sections.genres(report, drawn)),
         ("confusion", "Confusion", sections.confusion(report, drawn)),
+        ("mistakes", "Mistakes", backing.mistakes(report, found)),
         ("confidence", "Confidence", sections.confidence(report, drawn)),
-        ("mistakes", "Mistakes", sections.mistakes(report, worst)),
-        ("training", "Training", sections.training(report, drawn)),
-        ("plane", "Map", sections.plane(drawn)),
-        ("published", "Published", sections.published(report)),
-        ("data", "Data", extras.data_html or sections.data(report)),
-        ("environment", "Environment", sections.environment(report, extras.recipe)),
+        ("training", "Training", backing.training(report, drawn)),
+        ("samples", "Pictures", backing.samples(drawn)),
+        ("plane", "Map", backing.plane(drawn)),
+        ("data", "Data", extras.data_html or backing.data(report)),
+        ("environment", "Environment", backing.environment(report, extras.recipe)),
     ]
+    head = sections.headline(report) + sections.banner(report)
+    beside = "report.json and predictions.csv"
+    return whole_page(report["name"], head, parts, beside)
+
+
+def whole_page(title: str, head: str, parts: Sequence[tuple[str, str, str]], beside: str) -> str:
+    """A page that fetches nothing: a head, links to its sections, the sections.
+
+    Parameters
+    ----------
+    title : str
+        Plain text.
+    head : str
+        HTML.
+    parts : sequence of (key, name, HTML)
+        Those without HTML are left out.
+    beside : str
+        Files with the numbers.
+    """
     shown = [(key, name, body) for key, name, body in parts if body]
     links = "".join(f'<a href="#{key}">{name}</a>' for key, name, _ in shown)
     body = "\n".join(f'<section id="{key}">\n{text}\n</section>' for key, _, text in shown)
-    name = escape(report["name"])
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}: report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header>{sections.headline(report)}</header>\n<nav>{links}</nav>\n"
-        f"<main>\n{body}\n</main>\n"
-        "<footer>Written by genrewise; the numbers are in report.json and predictions.csv beside"
-        " this page.</footer>\n</body>\n</html>\n"
+        f"<title>{escape(title)}: report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<header>{head}</header>\n<nav>{links}</nav>\n<main>\n{body}\n</main>\n"
+        f"<footer>Written by genrewise; the numbers are in {beside} beside this page.</footer>\n"
+        "</body>\n</html>\n"
     )

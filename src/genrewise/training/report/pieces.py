@@ -9,7 +9,18 @@ from typing import Any
 
 from genrewise.training.report import figures
 
-__all__ = ["bar", "clock", "levels_of", "part_of", "per_cent", "pictures", "share", "table", "text"]
+__all__ = [
+    "bar",
+    "clock",
+    "levels_of",
+    "note",
+    "part_of",
+    "per_cent",
+    "pictures",
+    "share",
+    "table",
+    "text",
+]
 
 #: Levels by growing size; the last that a report has is the one its headline gives.
 LEVELS = ("window", "clip", "track")
@@ -98,6 +109,29 @@ def table(
     )
 
 
+_TRIANGLE = "M12 2.5 23 21.5H1Z"
+_DISC = "M12 1.5a10.5 10.5 0 1 0 0 21 10.5 10.5 0 0 0 0-21Z"
+
+
+def note(colour: str, title: str, words: str) -> str:
+    """A box that stands out: an icon, a few bold words and what they mean.
+
+    Parameters
+    ----------
+    colour : {"red", "amber", "blue"}
+    title, words : str
+        Plain text.
+    """
+    shape = _DISC if colour == "blue" else _TRIANGLE
+    mark = "M12 10v7M12 6.6v.2" if colour == "blue" else "M12 9.5v5.5M12 18v.2"
+    return (
+        f'<div class="note {colour}" role="note"><svg viewBox="0 0 24 24" aria-hidden="true">'
+        f'<path d="{shape}" fill="currentColor"/><path d="{mark}" stroke="var(--paper)"'
+        ' stroke-width="2.4" stroke-linecap="round"/></svg>'
+        f"<div><b>{escape(title)}.</b> {escape(words)}</div></div>"
+    )
+
+
 def _uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
@@ -116,9 +150,10 @@ def pictures(wanted: Sequence[tuple[str, str]], drawn: Mapping[str, str]) -> str
     for name, caption in wanted:
         if name in drawn:
             light, dark = drawn[name], figures.darkened(drawn[name])
+            below = f"<figcaption>{caption}</figcaption>" if caption else ""
             parts.append(
                 '<figure><picture><source media="(prefers-color-scheme: dark)"'
                 f' srcset="{_uri(dark)}"><img src="{_uri(light)}" alt="{escape(name)}"></picture>'
-                f"<figcaption>{caption}</figcaption></figure>"
+                f"{below}</figure>"
             )
     return "".join(parts)

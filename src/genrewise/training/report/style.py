@@ -7,10 +7,12 @@ __all__ = ["STYLE"]
 STYLE = """
 :root { color-scheme: light dark;
   --paper: #fff; --card: #f5f7fa; --ink: #1d2330; --soft: #5b6475; --line: #d9dde5;
-  --blue: #3b7dd8; --orange: #b8541a; --tint: #3b7dd822; }
+  --blue: #3b7dd8; --orange: #b8541a; --tint: #3b7dd822;
+  --red: #b42318; --red-ground: #fdecea; --amber: #8a5a00; --amber-ground: #fff4dc; }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #161a22; --card: #1f242f; --ink: #e6e9f0; --soft: #a3adbf; --line: #39404f;
-  --blue: #7fb0f2; --orange: #f0a06a; --tint: #7fb0f222; } }
+  --blue: #7fb0f2; --orange: #f0a06a; --tint: #7fb0f222;
+  --red: #ff8a80; --red-ground: #3a1a1c; --amber: #f2c063; --amber-ground: #33290f; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink);
@@ -44,6 +46,15 @@ nav a:hover, nav a:focus-visible { color: var(--ink); text-decoration: underline
   opacity: .45; }
 .track b { position: absolute; top: -.2rem; width: .22rem; height: .9rem; margin-left: -.11rem;
   border-radius: .1rem; background: var(--blue); }
+.note { display: flex; gap: .8rem; align-items: flex-start; max-width: 60rem; margin: 1rem 0;
+  padding: .8rem 1rem; border-radius: .6rem; border-left: .3rem solid var(--edge);
+  background: var(--ground); }
+.note svg { flex: none; width: 1.6rem; height: 1.6rem; color: var(--edge); margin-top: .1rem; }
+.note b { color: var(--edge); }
+.red { --edge: var(--red); --ground: var(--red-ground); }
+.amber { --edge: var(--amber); --ground: var(--amber-ground); }
+.blue { --edge: var(--blue); --ground: var(--tint); }
+audio { height: 2.1rem; width: 15rem; max-width: 100%; vertical-align: middle; }
 .wide { overflow-x: auto; max-width: 100%; margin: .6rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .32rem .7rem; text-align: right; border-bottom: 1px solid var(--line);

@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 
 from genrewise.training import metrics
-from genrewise.training.report import figures, sections
-from genrewise.training.report.pieces import levels_of, part_of, pictures, table, text
+from genrewise.training.report import backing, figures, sections
+from genrewise.training.report.pieces import (
+    bar,
+    clock,
+    levels_of,
+    note,
+    part_of,
+    per_cent,
+    pictures,
+    share,
+    table,
+    text,
+)
 
 LABELS = ["blues", "jazz", "pop"]
 
@@ -55,12 +66,53 @@ def test_levels_come_smallest_first_and_may_be_missing():
 
 def test_the_headline_is_about_the_largest_level(report):
     said = words(sections.headline(report))
-    assert "Right about 90 of 100 tracks it had never heard" in said
-    assert "20 tracks in 10 groups" in said
-    assert "Guessing would be right about 33 of 100" in said
+    assert "Right in 18 of 20 tracks it had never heard: 90 % . 95 % interval: 70 to 100 %" in said
+    assert "20 tracks in 10 groups, test part, protocol honest" in said
+    assert "Guessing among 3 genres would be right in 33 %" in said
     for part in ("test", "validation"):
         report[part] = {"clip": report[part]["clip"]}
-    assert "Right about 75 of 100 clips" in words(sections.headline(report))
+    assert "Right in 30 of 40 clips" in words(sections.headline(report))
+
+
+def test_one_item_is_no_share_of_a_hundred(report):
+    report["test"] = {"track": scores(1, 0)}
+    assert "Right in 1 of 1 track it had never heard" in words(sections.headline(report))
+
+
+LEAKY = {
+    "protocol": "published",
+    "leaks": {"tracks": 12, "groups": 9, "windows": 78, "of": 80},
+    "published": {"figure": "accuracy", "value": 0.7685, "unit": "window"},
+}
+
+
+def test_the_headline_of_a_leaking_split_is_at_the_authors_unit_and_says_so(report):
+    said = words(sections.headline({**report, **LEAKY}))
+    assert "Right in 40 of 80 windows by the authors' split, which mixes" in said
+    assert "never heard" not in said
+    assert "protocol published" in said
+
+
+def test_the_banner_is_red_and_counts_what_leaks(report):
+    html = sections.banner({**report, **LEAKY})
+    assert html.startswith('<div class="note red" role="note"><svg')
+    said = words(html)
+    assert "Not what it is worth on new music." in said
+    assert "78 of 80 test windows (98 %) come from tracks that were learnt from;" in said
+    assert "12 tracks stand on both sides; 9 groups (artists, songs) stand on both sides." in said
+
+
+def test_the_banner_speaks_only_where_there_is_something_to_know(report):
+    assert sections.banner(report) == ""
+    clean = {"tracks": 0, "groups": 0, "windows": 0, "of": 80}
+    for leaks in (None, clean):
+        html = sections.banner({**report, **LEAKY, "leaks": leaks})
+        assert "note blue" in html
+        assert "No track and no group stands on both sides" in html
+    only_artists = sections.banner({**report, **LEAKY, "leaks": {**clean, "groups": 4}})
+    assert "note red" in only_artists
+    assert words(only_artists).count("both sides") == 1
+    assert "Artists are not known here" in words(sections.banner({**report, "protocol": "by file"}))
 
 
 def test_levels_show_three_cards_and_two_tables(report):
@@ -92,7 +144,17 @@ def test_how_names_split_and_warnings(report):
     assert "Warning: label &lt;x&gt; is small" in said
     assert "<details>" not in said
     assert "Not in the test part" not in said
+    assert "No group stands on both sides." in said
     assert "<li>opened</li>" in sections.how({**report, "log": ["opened"]})
+
+
+def test_how_says_what_a_published_split_mixes(report):
+    report["split"]["valid_is_test"] = True
+    said = words(sections.how({**report, **LEAKY, "minutes": 3.25}))
+    assert "78 of 80 test windows (98 %)" in said
+    assert "No group stands" not in said
+    assert "The test part also stopped the training" in said
+    assert "3.2 minutes from data to report" in said
 
 
 def test_genres_have_a_row_each_and_bars(report):
@@ -144,67 +206,94 @@ def test_mistakes_become_paragraphs_on_a_telephone(report):
         },
         {"path": "", "track": "t2", "truth": "a", "answer": "b", "confidence": 0.5, "seconds": []},
     ]
-    html = sections.mistakes(report, worst)
+    html = backing.mistakes(report, worst)
     assert '<table class="stack">' in html
     assert '<td data-name="truth" class="left">jazz</td>' in html
     assert "a/b &amp; c.wav jazz pop .900 1:05–1:10, 0:00–0:05" in words(html)
     assert "t2 a b .500 –" in words(html)
-    assert sections.mistakes(report, []) == ""
+    assert backing.mistakes(report, []) == ""
 
 
 def test_training_shows_candidates_of_any_shape(report):
-    assert sections.training(report, {}) == ""
+    assert backing.training(report, {}) == ""
     report["candidates"] = [
         {"members": ["linear", "kernel"], "accuracy": 0.81234, "n": 40},
         {"members": ["linear"], "accuracy": 0.8, "nll": 1.25},
     ]
-    said = words(sections.training(report, {}))
+    said = words(backing.training(report, {}))
     assert "members accuracy n nll" in said
     assert "linear + kernel .812 40" in said
-    assert "linear .800 1.250" in said
+    assert "linear .800 – 1.250" in said
 
 
-def test_curves_are_shown_by_member(report):
-    history = [{"epoch": 1.0, "train_loss": 1.0}, {"epoch": 2.0, "train_loss": 0.5}]
-    drawn = {"curves-net-loss": figures.svg(figures.curves(history, "loss", 2))}
-    html = sections.training(report, drawn)
-    assert "net-loss; dotted: the epoch that was kept." in words(html)
+def test_candidates_show_their_test_figures_where_they_have_them(report):
+    report["published"] = {"figure": "macro_f1", "value": 0.5, "unit": "clip"}
+    level = scores(wrong=10)
+    report["candidates"] = [
+        {"members": ["svc"], "accuracy": 0.8, "test": {"clip": level, "track": level}},
+        {"members": ["forest"], "accuracy": 0.7},
+    ]
+    said = words(backing.training(report, {}))
+    assert "members accuracy test macro F1 by clip test macro F1 by track" in said
+    figure = share(level["macro_f1"])
+    assert f"svc .800 {figure} {figure} forest .700 – –" in said
+    assert "Nothing was chosen by the test figures" in said
+
+
+def test_curves_are_shown_by_member(report, epochs):
+    report["history"] = {"the net": epochs(2), "other": epochs(2)}
+    report["best_epoch"] = {"the net": 2}
+    name = backing.curve_name("the net", "loss")
+    drawn = {name: figures.svg(figures.curves(epochs(2), "loss", 2))}
+    html = backing.training(report, drawn)
+    assert "the net 2 epochs; the weights of epoch 2 were kept (dotted)." in words(html)
     assert html.count("<figure>") == 1
+    assert "other" not in html
 
 
-def test_published_figures_are_never_shown_without_what_they_are(report):
+def test_published_figures_stand_in_a_table_with_their_protocol(report):
     assert sections.published(report) == ""
+    assert sections.published({**report, "published": {"figure": "", "value": None}}) == ""
     report["published"] = {
-        "accuracy": 0.7685,
-        "recall": 0.77,
+        "figure": "accuracy",
+        "value": 0.7,
         "unit": "clip",
+        "n": None,
         "protocol": "clips of a track on both sides",
-        "per_genre": {"rock": 0.58},
-        "derived": True,
+        "source": "",
+        "more": {"per_genre": {"rock": 0.58}, "epochs": [23, 38]},
     }
     said = words(sections.published(report))
-    assert "published ours, by clip, honest" in said
-    assert "accuracy .768 .750" in said.replace(".769", ".768")
-    assert "recall .770 –" in said
-    assert "protocol: clips of a track on both sides" in said
-    assert 'per genre: {"rock": 0.58}' in said.replace("&quot;", '"')
-    assert "derived: true" in said
-    report["published"]["unit"] = "picture"
-    assert "ours, by track" in words(sections.published(report))
+    assert "unit n accuracy (95 %) protocol" in said
+    assert "the authors clip – .700 clips of a track on both sides" in said
+    assert re.search(r"ours clip 40 \.750 \(\S+\) no track, artist or known copy", said)
+    assert re.search(r"ours track 20 \.900 ", said)
+    assert "per genre: rock 0.58" in said
+    assert "epochs: 23, 38" in said
+    assert "By clip, ours is 5.0 points above the authors" in said
+
+
+def test_choices_and_reductions_stand_without_a_figure_too(report):
+    report |= {"choices": ["64 <filters>"], "reductions": ["10 epochs"]}
+    html = sections.published(report)
+    assert words(html) == (
+        "Published and ours Not printed by the authors; ours 64 &lt;filters&gt;"
+        " Smaller here than published 10 epochs"
+    )
 
 
 def test_files_that_failed_are_listed_and_escaped(report):
-    assert sections.data(report) == ""
+    assert backing.data(report) == ""
     report["data"]["failed"] = [["<a>.wav", "0 bytes"], ["b.wav", "silent"]]
-    html = sections.data(report)
+    html = backing.data(report)
     assert "could not be used: 2" in html
     assert "&lt;a&gt;.wav: 0 bytes" in html
 
 
 def test_environment_and_recipe_are_folded(report):
-    assert sections.environment(report, {}) == ""
+    assert backing.environment(report, {}) == ""
     report["environment"] = {"python": "3.11", "cpu": "<x>"}
-    html = sections.environment(report, {"fit": {"folds": 5}, "path": "é"})
+    html = backing.environment(report, {"fit": {"folds": 5}, "path": "é"})
     assert html.count("<details>") == 2
     assert "cpu: &lt;x&gt;" in html
     assert "é" in html
@@ -239,3 +328,24 @@ def test_a_table_of_nothing_is_a_head():
     assert html.count("<th ") == 2
     assert "<tbody></tbody>" in html
     assert "none" in html
+
+
+def test_cells():
+    assert share(0.7685) == ".768"
+    assert share(1.0) == "1.000"
+    assert share(-0.25) == "-0.250"
+    assert share(None) == per_cent(None) == "–"
+    assert per_cent(0.605) == "60 %"
+    assert (clock(0), clock(65.4), clock(3599.6)) == ("0:00", "1:05", "60:00")
+    assert "--w:25%" in bar(0.25)
+    made = table(["a & b", "c"], [["x", '<td class="left">y</td>']], "caption", stack=True)
+    assert '<th scope="col" class=left>c</th>' in made
+    assert '<td data-name="c" class="left">y</td>' in made
+    assert "a &amp; b" in made
+    assert backing.plane({}) == ""
+
+
+def test_a_note_escapes_and_is_told_apart_without_colour():
+    red, blue = note("red", "A <b>", "x & y"), note("blue", "A", "x")
+    assert "<b>A &lt;b&gt;.</b> x &amp; y" in red
+    assert red.split("<path")[1] != blue.split("<path")[1]
