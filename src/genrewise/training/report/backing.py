@@ -56,9 +56,10 @@ def mistakes(report: Report, worst: Sequence[Mapping[str, Any]]) -> str:
     ]
     head = ["file", "truth", "answer", "confidence", "seconds that decided"]
     head += ["listen"] if heard else []
+    where = report.get("where") or f"{part_of(report).capitalize()} part"
     carried = " The excerpts are part of this page: give it on only where the music may go."
     return (
-        f"<h2>Worst mistakes</h2>\n<p class='soft small'>{part_of(report).capitalize()} part, by"
+        f"<h2>Worst mistakes</h2>\n<p class='soft small'>{escape(where)}, by"
         f" {run_grids.top(report)[0]}; wrong and sure of it, the surest first. Listen to the"
         " seconds named: sometimes it is the label that is wrong."
         f"{carried if heard else ''}</p>\n{table(head, rows, stack=True)}"
