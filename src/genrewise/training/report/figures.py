@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "calibration",
+    "canvas",
     "confusion",
     "curves",
     "darkened",
@@ -29,6 +30,7 @@ __all__ = [
     "png",
     "risk_coverage",
     "samples",
+    "styled",
     "svg",
 ]
 
@@ -69,14 +71,15 @@ _STYLE: Any = {
 }
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of a size in inches, and its axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _styled(draw: Any) -> Any:
+def styled(draw: Any) -> Any:
     """Draw under the style of all figures, whatever the user's own matplotlib settings say."""
     import functools
 
@@ -92,7 +95,7 @@ def _styled(draw: Any) -> Any:
     return drawn
 
 
-@_styled
+@styled
 def png(figure: Figure, dpi: int = 200) -> bytes:
     """A figure as PNG on white."""
     out = io.BytesIO()
@@ -100,7 +103,7 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
     return out.getvalue()
 
 
-@_styled
+@styled
 def svg(figure: Figure) -> str:
     """A figure as SVG for a light page; the same input gives the same text."""
     out = io.StringIO()
@@ -114,7 +117,7 @@ def darkened(text: str) -> str:
     return re.sub("|".join(_DARK), lambda found: _DARK[found[0]], text)
 
 
-@_styled
+@styled
 def confusion(matrix: ArrayLike, labels: Sequence[str], *, normalised: bool) -> Figure:
     """Truth down, answers across.
 
@@ -131,7 +134,7 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, normalised: bool) -> 
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     side = max(3.4, 1.5 + 0.31 * n)
-    figure, axes = _figure(side, side)
+    figure, axes = canvas(side, side)
     shown = shares if normalised else counts / max(counts.max(), 1.0)
     rgba = np.zeros((n, n, 4))
     rgba[..., :3] = [0.23, 0.49, 0.85]
@@ -152,7 +155,7 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, normalised: bool) -> 
     return figure
 
 
-@_styled
+@styled
 def curves(history: Sequence[Mapping[str, float]], kind: str, best_epoch: int = 0) -> Figure:
     """Loss or accuracy of training and validation over the epochs.
 
@@ -164,7 +167,7 @@ def curves(history: Sequence[Mapping[str, float]], kind: str, best_epoch: int = 
     best_epoch : int
         Marked where it is above 0.
     """
-    figure, axes = _figure(4.0, 2.8)
+    figure, axes = canvas(4.0, 2.8)
     epochs = [row["epoch"] for row in history]
     for side, name, colour in (("train", "training", BLUE), ("valid", "validation", ORANGE)):
         if f"{side}_{kind}" in history[0]:
@@ -193,7 +196,7 @@ def _wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-@_styled
+@styled
 def calibration(rows: Sequence[Mapping[str, float]]) -> Figure:
     """Confidence against accuracy, with 95 % intervals of each bin.
 
@@ -202,7 +205,7 @@ def calibration(rows: Sequence[Mapping[str, float]]) -> Figure:
     rows : sequence of mapping
         As of :func:`genrewise.training.metrics.reliability`.
     """
-    figure, axes = _figure(3.6, 3.4)
+    figure, axes = canvas(3.6, 3.4)
     x = np.array([row["confidence"] for row in rows])
     y = np.array([row["accuracy"] for row in rows])
     edges = np.array([_wilson(row["accuracy"], int(row["n"])) for row in rows]).T
@@ -222,7 +225,7 @@ def calibration(rows: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def risk_coverage(
     coverage: ArrayLike, risk: ArrayLike, chosen: tuple[float, float] | None = None
 ) -> Figure:
@@ -235,7 +238,7 @@ def risk_coverage(
     chosen : (float, float), optional
         Share answered and share right at the model's own threshold.
     """
-    figure, axes = _figure(3.6, 3.4)
+    figure, axes = canvas(3.6, 3.4)
     axes.plot(
         np.asarray(coverage),
         1.0 - np.asarray(risk),
@@ -252,7 +255,7 @@ def risk_coverage(
     return figure
 
 
-@_styled
+@styled
 def genres(scores: Mapping[str, Mapping[str, float]]) -> Figure:
     """F1, precision and recall of each label, best first.
 
@@ -262,7 +265,7 @@ def genres(scores: Mapping[str, Mapping[str, float]]) -> Figure:
         ``per_label`` of :func:`genrewise.training.metrics.level_scores`.
     """
     names = sorted(scores, key=lambda label: scores[label]["f1"])
-    figure, axes = _figure(4.4, 0.9 + 0.27 * len(names))
+    figure, axes = canvas(4.4, 0.9 + 0.27 * len(names))
     y = np.arange(len(names))
     axes.barh(y, [scores[n]["f1"] for n in names], color=BLUE, alpha=0.55, height=0.62, label="F1")
     for key, marker in (("precision", "|"), ("recall", "o")):
@@ -299,7 +302,7 @@ def principal(points: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     return places, np.append(share, 0.0)[:2]
 
 
-@_styled
+@styled
 def plane(points: NDArray[Any], truth: Sequence[str], labels: Sequence[str]) -> Figure:
     """Embeddings in the plane of their two principal components, coloured by truth.
 
@@ -310,7 +313,7 @@ def plane(points: NDArray[Any], truth: Sequence[str], labels: Sequence[str]) -> 
     labels : sequence of str
     """
     places, share = principal(points)
-    figure, axes = _figure(4.8, 4.6)
+    figure, axes = canvas(4.8, 4.6)
     names = np.asarray(truth)
     for i, label in enumerate(labels):
         mine = places[names == label]
@@ -353,7 +356,7 @@ def _small(image: NDArray[Any]) -> NDArray[np.float64]:
     return small
 
 
-@_styled
+@styled
 def samples(pictures: Sequence[tuple[str, str, NDArray[Any]]], across: int = 4) -> Figure:
     """Pictures of sound, one a genre.
 
