@@ -1,4 +1,4 @@
-"""Data sets: folders, manifests, feature tables, GTZAN and synthetic music.
+"""Data sets: folders, manifests, feature tables, GTZAN, FMA and synthetic music.
 
 Third parties add a data set by an entry point of the group ``genrewise.data_sets``: a
 function ``(settings: str, cache: Path) -> Path`` that prepares a folder and returns it.
@@ -13,6 +13,8 @@ from genrewise.cache import cache_dir
 from genrewise.errors import DatasetError, nearest
 from genrewise.registry import Registry
 from genrewise.training.datasets.base import Dataset, FeatureTable, Item, select
+from genrewise.training.datasets.fma import read_fma
+from genrewise.training.datasets.fma_tables import is_features, is_tracks
 from genrewise.training.datasets.folder import read_folder
 from genrewise.training.datasets.gtzan import read_gtzan
 from genrewise.training.datasets.manifest import find_manifest, read_manifest
@@ -23,13 +25,23 @@ __all__ = ["ABOUT", "DATASETS", "Dataset", "FeatureTable", "Item", "read", "sele
 
 #: Data sets that a name stands for.
 DATASETS = Registry(
-    "data set", {"synthetic": "genrewise.training.datasets.synthetic:prepare"}, extra="train"
+    "data set",
+    {
+        "synthetic": "genrewise.training.datasets.synthetic:prepare",
+        "fma": "genrewise.training.datasets.fma:prepare",
+        "fma-miniature": "genrewise.training.datasets.fma_miniature:prepare",
+    },
+    extra="train",
 )
 
 #: What the names of ours are.
 ABOUT = {
     "synthetic": "twelve made-up genres, rendered by numpy; settings after a colon: "
     "synthetic:tracks_per_genre=6,seconds=5,seed=0",
+    "fma": "a copy of FMA: fma:FOLDER, or fma:FOLDER?small, fma:FOLDER?features, "
+    "fma:FOLDER?audio,features",
+    "fma-miniature": "synthetic music in FMA's layout, with its tables; settings after a "
+    "colon: fma-miniature:tracks_per_genre=12,seconds=6,seed=0",
 }
 
 
@@ -39,9 +51,10 @@ def read(source: str | Path, *, labels: Sequence[str] | None = None, group_by: s
     Parameters
     ----------
     source : str or Path
-        A folder (its ``manifest.csv``, ``.jsonl`` or ``.tsv`` is read first; else GTZAN by
-        its file names; else one sub-folder a genre), a manifest, a CSV of features, or a
-        name such as ``"synthetic"`` or ``"synthetic:tracks_per_genre=6,seconds=5"``.
+        A folder (its ``manifest.csv``, ``.jsonl`` or ``.tsv`` is read first; else FMA by
+        its tables; else GTZAN by its file names; else one sub-folder a genre), a manifest, a
+        CSV of features, or a name such as ``"synthetic:tracks_per_genre=6,seconds=5"`` or
+        ``"fma:FOLDER?features"``.
     labels : sequence of str, optional
         A subset, in the order of the class indices.
     group_by : str
@@ -70,16 +83,21 @@ def read(source: str | Path, *, labels: Sequence[str] | None = None, group_by: s
     return select(dataset, labels) if labels else dataset
 
 
-def _folder(path: Path, group_by: str) -> Dataset:
+def _folder(path: Path, group_by: str, words: str = "", name: str = "") -> Dataset:
     manifest = find_manifest(path)
-    if manifest:
-        return read_manifest(manifest, group_by)
-    return read_gtzan(path, group_by) or read_folder(path, group_by)
+    if manifest and not words:
+        return read_manifest(manifest, group_by, name)
+    found = read_fma(path, group_by, words, name)
+    if found is None and words:
+        raise DatasetError(f"{name}:…?{words}: no copy of FMA", "no words after a question mark")
+    return found or read_gtzan(path, group_by, name) or read_folder(path, group_by, name)
 
 
 def _file(path: Path, group_by: str) -> Dataset:
     if path.suffix.lower() not in {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}:
         raise DatasetError(f"{path}: a file", "a folder, or a CSV or JSONL file")
+    if is_tracks(path) or is_features(path):
+        return _folder(path.parent, group_by, "features" if is_features(path) else "")
     table = read_rows(path)
     if is_table(table):
         return read_table(table, group_by)
@@ -88,6 +106,7 @@ def _file(path: Path, group_by: str) -> Dataset:
 
 def _named(source: str, group_by: str) -> Dataset:
     name, _, settings = source.partition(":")
+    settings, _, words = settings.partition("?")
     if name not in DATASETS:
         close = nearest(source, DATASETS)
         raise DatasetError(
@@ -95,5 +114,4 @@ def _named(source: str, group_by: str) -> Dataset:
             "a folder of genre folders, a manifest, a table, or one of " + ", ".join(DATASETS),
             f"did you mean {close[0]}?" if close else "",
         )
-    folder: Path = DATASETS.get(name)(settings, cache_dir())
-    return read_manifest(find_manifest(folder) or folder / "manifest.csv", group_by, name)
+    return _folder(DATASETS.get(name)(settings, cache_dir()), group_by, words, name)

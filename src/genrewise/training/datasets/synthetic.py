@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.errors import DatasetError, RecipeError, UnknownName, nearest
+from genrewise.errors import DatasetError, RecipeError, UnknownName
+from genrewise.training.datasets.settings import numbers
 from genrewise.training.datasets.synthesis import (
     SR,
     Mixer,
@@ -425,21 +426,7 @@ def prepare(settings: str, cache: Path) -> Path:
     RecipeError
         An unknown key, with the nearest; a value that is no number.
     """
-    chosen = dict(SETTINGS)
-    for part in filter(None, settings.split(",")):
-        key, _, value = part.partition("=")
-        key = key.strip()
-        if key not in chosen:
-            close = nearest(key, chosen)
-            raise RecipeError(
-                f"synthetic: no setting {key!r}",
-                "one of " + ", ".join(chosen),
-                f"did you mean {close[0]}?" if close else "",
-            )
-        try:
-            chosen[key] = float(value)
-        except ValueError:
-            raise RecipeError(f"synthetic: {key}={value!r}", "a number") from None
+    chosen = numbers("synthetic", settings, SETTINGS)
     if not 1 <= chosen["genres"] <= len(STYLES):
         raise RecipeError(f"synthetic: genres={chosen['genres']:g}", f"1 to {len(STYLES)}")
     name = "-".join(f"{chosen[key]:g}" for key in SETTINGS)
