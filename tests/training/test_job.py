@@ -57,7 +57,7 @@ def test_a_run_leaves_everything(done: Any) -> None:
         "report.html",
         "split.csv",
         "predictions.csv",
-        "tables.tex",
+        "table.tex",
         "figures",
     } <= names
     assert json.loads((folder / "report" / "report.json").read_text(encoding="utf-8")) == report

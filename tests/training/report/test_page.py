@@ -83,7 +83,7 @@ def test_published_figures_stand_beside_ours_at_their_level(run, html, parsed):
     assert f"ours window 240 {spans} no track, artist or known copy on both sides" in said
     assert re.search(r"ours clip 60 \S+ \(", said)
     assert re.search(r"ours track 60 \S+ \(", said)
-    for line in ("recall: 0.77", "source: its report", "dropout of .5", "30 epochs for 100"):
+    for line in ("recall: 0.77", "Source: its report.", "dropout of .5", "30 epochs for 100"):
         assert line in said
 
 
@@ -162,7 +162,7 @@ def test_a_report_without_mistakes_or_predictions(run, parsed, tmp_path):
 
 
 def test_tables_for_a_paper(run, folder):
-    text = (folder / "tables.tex").read_text(encoding="utf-8")
+    text = (folder / "table.tex").read_text(encoding="utf-8")
     s = run[0]["test"]["track"]
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
     assert re.search(rf"^accuracy & \S+ & \S+ & {s['accuracy']:.3f} ", text, re.M)

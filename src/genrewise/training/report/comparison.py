@@ -87,10 +87,13 @@ def leak_words(report: Report) -> str:
             f"{learnt:,} of {n:,} test windows ({per_cent(learnt / max(n, 1))}) come from tracks"
             " that were learnt from"
         )
-    if found.get("tracks"):
-        said.append(f"{found['tracks']:,} tracks stand on both sides")
-    if found.get("groups"):
-        said.append(f"{found['groups']:,} groups (artists, songs) stand on both sides")
+    mixed = [
+        f"{found[key]:,} {name}"
+        for key, name in (("tracks", "tracks"), ("groups", "groups (artists, songs)"))
+        if found.get(key)
+    ]
+    if mixed:
+        said.append(f"{' and '.join(mixed)} stand on both sides")
     return "; ".join(said) + "."
 
 
@@ -133,10 +136,9 @@ def compared(report: Report) -> Grid:
 
 
 def said_too(report: Report) -> list[tuple[str, str]]:
-    """What else the authors printed, and where: name and value."""
-    theirs = printed(report)
-    more = [(key.replace("_", " "), _told(value)) for key, value in theirs.get("more", {}).items()]
-    return [*more, *([("source", theirs["source"])] if theirs.get("source") else [])]
+    """What else the authors printed: name and value."""
+    more = printed(report).get("more") or {}
+    return [(key.replace("_", " "), _told(value)) for key, value in more.items()]
 
 
 def _told(value: Any) -> str:

@@ -270,7 +270,8 @@ def genres(scores: Mapping[str, Mapping[str, float]]) -> Figure:
     axes.barh(y, [scores[n]["f1"] for n in names], color=BLUE, alpha=0.55, height=0.62, label="F1")
     for key, marker in (("precision", "|"), ("recall", "o")):
         values = [scores[n][key] for n in names]
-        axes.plot(values, y, marker, color=ORANGE if key == "recall" else INK, label=key, ms=5)
+        colour = ORANGE if key == "recall" else INK
+        axes.plot(values, y, marker, color=colour, label=key, ms=5, clip_on=False)
     axes.set_yticks(y, [f"{n} ({scores[n]['n']:.0f})" for n in names])
     axes.set_xlim(0, 1)
     axes.grid(axis="y", visible=False)

@@ -28,6 +28,9 @@ __all__ = ["Extras", "page", "whole_page", "write_figures", "write_report"]
 
 Row = Mapping[str, Any]
 
+#: Answers in a bin of the calibration plot, at the least: of fewer a share says nothing.
+FEW = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Extras:
@@ -66,7 +69,7 @@ def write_report(
     predictions: Sequence[Row],
     extras: Extras | None = None,
 ) -> Path:
-    """Write ``report.html``, ``report.md``, ``tables.tex``, ``figures/*.png`` and ``*.svg``.
+    """Write ``report.html``, ``report.md``, ``table.tex``, ``figures/*.png`` and ``*.svg``.
 
     Parameters
     ----------
@@ -88,7 +91,7 @@ def write_report(
     folder = Path(folder)
     vectors = write_figures(folder / "figures", draw(report, predictions, extras))
     (folder / "report.md").write_text(markdown.run(report), encoding="utf-8")
-    (folder / "tables.tex").write_text(_tables(report), encoding="utf-8")
+    (folder / "table.tex").write_text(_tables(report), encoding="utf-8")
     target = folder / "report.html"
     target.write_text(page(report, predictions, extras, vectors), encoding="utf-8")
     return target
@@ -132,7 +135,9 @@ def draw(report: Mapping[str, Any], predictions: Sequence[Row], extras: Extras) 
         chosen = None
         if scores["right_when_answered"] is not None and scores["answered"] < 1:
             chosen = (scores["answered"], scores["right_when_answered"])
-        drawn["calibration"] = figures.calibration(reliability(confidence, right))
+        drawn["calibration"] = figures.calibration(
+            reliability(confidence, right, min(10, max(1, len(rows) // FEW)))
+        )
         drawn["unknown"] = figures.risk_coverage(coverage, risk, chosen)
     for name, history in (report.get("history") or {}).items():
         for kind in ("loss", "accuracy") if history else ():

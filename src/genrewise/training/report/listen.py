@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,17 +39,15 @@ def sources(dataset: Dataset) -> dict[str, tuple[str, float]]:
     -------
     dict of str to (str, float)
         Path in the predictions to the file that is opened and the second at which the clip
-        begins in it.  Clips that share a path are left out, since it does not tell them
-        apart; empty where the data set is no audio.
+        begins in it.  A path whose clips begin at several places is left out, since it does
+        not tell them apart; empty where the data set is no audio.
     """
     if dataset.kind != "audio":
         return {}
-    often = Counter(item.path for item in dataset.items)
-    return {
-        item.path: (dataset.file(i), item.start)
-        for i, item in enumerate(dataset.items)
-        if often[item.path] == 1
-    }
+    places: dict[str, set[tuple[str, float]]] = {}
+    for i, item in enumerate(dataset.items):
+        places.setdefault(item.path, set()).add((dataset.file(i), item.start))
+    return {path: next(iter(found)) for path, found in places.items() if len(found) == 1}
 
 
 def excerpt(file: str, start: float, stop: float) -> bytes:

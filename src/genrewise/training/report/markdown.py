@@ -36,9 +36,10 @@ def _warning(report: Report) -> str:
 def _origin(report: Report) -> str:
     """The authors' figures beside ours, and what differs."""
     parts = []
-    if comparison.printed(report):
+    if theirs := comparison.printed(report):
+        source = f" Source: {theirs['source']}." if theirs.get("source") else ""
         parts.append(grids.markdown(comparison.compared(report)))
-        parts.append(comparison.verdict(report) + "\n")
+        parts.append(f"{comparison.verdict(report)}{source}\n")
         parts.append(bullets(f"{name}: {value}" for name, value in comparison.said_too(report)))
     for title, key in (
         ("Not printed by the authors; ours:", "choices"),

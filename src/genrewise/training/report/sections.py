@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -118,23 +118,20 @@ def levels(report: Report) -> str:
     )
 
 
-def _listed(title: str, lines: Any) -> str:
+def _listed(title: str, lines: Iterable[str], kind: str = "") -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<h3>{title}</h3>\n<ul>{items}</ul>" if items else ""
+    return f"<h3>{title}</h3>\n<ul{kind}>{items}</ul>" if items else ""
 
 
 def published(report: Report) -> str:
     """The authors' figure beside ours, and what differs between their system and this one."""
     parts = []
-    if comparison.printed(report):
+    if theirs := comparison.printed(report):
+        source = f" Source: {theirs['source']}." if theirs.get("source") else ""
+        more = [f"{name}: {value}" for name, value in comparison.said_too(report)]
         parts.append(grids.html(comparison.compared(report), stack=True))
-        parts.append(f"<p>{escape(comparison.verdict(report))}</p>")
-        parts.append(
-            _listed(
-                "Printed by the authors too",
-                [f"{name}: {value}" for name, value in comparison.said_too(report)],
-            )
-        )
+        parts.append(f"<p>{escape(comparison.verdict(report) + source)}</p>")
+        parts.append(_listed("Printed by the authors too", more, ' class="facts"'))
     parts.append(_listed("Not printed by the authors; ours", report.get("choices", ())))
     parts.append(_listed("Smaller here than published", report.get("reductions", ())))
     body = "\n".join(part for part in parts if part)

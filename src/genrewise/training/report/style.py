@@ -75,7 +75,8 @@ figure img { width: 100%; height: auto; display: block; }
   .stack tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
   .stack th { display: block; white-space: normal; overflow-wrap: anywhere; }
   .stack th, .stack td { border: 0; padding: 0; }
-  .stack td { display: inline-block; background: none; margin-right: .9rem; font-size: .9rem; }
+  .stack td { display: inline-block; background: none; margin-right: .9rem; font-size: .9rem;
+    white-space: normal; text-align: left; }
   .stack td::before { content: attr(data-name) " "; color: var(--soft); }
 }
 figcaption { font-size: .875rem; }
@@ -84,6 +85,8 @@ details { border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .9
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; font-size: .82rem; line-height: 1.45; margin: .5rem 0; }
 ul { padding-left: 1.2rem; margin: .4rem 0; }
+ul.facts { columns: 15rem; max-width: 60rem; }
+ul.facts li { break-inside: avoid; }
 .data-report dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; }
 .data-report dt { color: var(--soft); } .data-report dd { margin: 0; }
 .data-report table { display: block; overflow-x: auto; }

@@ -1,0 +1,275 @@
+"""The page of an evaluation, and its tables: sets side by side, two models, damaged audio."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrewise.training.report import backing, figures, grids, html, run_grids, sections
+from genrewise.training.report.grids import Grid, Points, Span
+from genrewise.training.report.mistakes import with_excerpts, worst
+from genrewise.training.report.pieces import levels_of, note, per_cent, pictures
+
+if TYPE_CHECKING:
+    from genrewise.training.evaluate import Evaluation
+
+__all__ = ["against", "damages", "falls", "page", "tables", "write_evaluation"]
+
+One = Mapping[str, Any]
+
+_FIRST = ("set", "model", "part", "level", "path", "track", "group", "start", "stop")
+
+
+def write_evaluation(folder: str | Path, found: Evaluation) -> Path:
+    """Write ``report.json``, ``report.html``, ``predictions.csv`` and ``table.tex``.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is not there.
+    found : Evaluation
+
+    Returns
+    -------
+    Path
+        Of the page.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(found.report, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    _write_predictions(folder / "predictions.csv", found.predictions)
+    made = "\n".join(map(grids.latex, tables(found)))
+    (folder / "table.tex").write_text(made, encoding="utf-8")
+    target = folder / "report.html"
+    target.write_text(page(found), encoding="utf-8")
+    return target
+
+
+def _write_predictions(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    columns = [*_FIRST, *(key for key in keys if key not in _FIRST)]
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _where(one: One) -> str:
+    """The model, the music and the part of it."""
+    part = f", {one['part']} part" if one["part"] else ""
+    return f"{one['model']} on {one['dataset']}{part}"
+
+
+def _as_run(one: One) -> dict[str, Any]:
+    """A set as the sections of a run's report take it."""
+    return {
+        "name": one["model"],
+        "data": {"labels": one["labels"], "failed": one["failed"]},
+        "test": levels_of(one),
+        "where": _where(one),
+    }
+
+
+def falls(one: One) -> Grid:
+    """Recall of each genre in two collections."""
+    mean = one["mean"]
+    rows: list[list[grids.Cell]] = [
+        [genre, *row["n"], row["first"], row["other"], Points(row["fall"]), None]
+        for genre, row in one["genres"].items()
+    ]
+    if mean:
+        low, high = mean["interval"]
+        edges = f"{100 * low:+.1f} to {100 * high:+.1f}"
+        rows.append(["mean", None, None, mean["first"], mean["other"], Points(mean["fall"]), edges])
+    first, other = one["first"], one["other"]
+    head = ["recall", f"n {first}", f"n {other}", first, other, "points lost", "95 %"]
+    return Grid(head, rows, f"From {first} to {other}, by track; genres that both hold")
+
+
+def against(one: One) -> Grid:
+    """Two models on the same clips and tracks."""
+    found = one["against"]
+    rows: list[list[grids.Cell]] = []
+    for level in ("clip", "track"):
+        s = found[level]
+        low, high = s["interval"]
+        rows.append(
+            [
+                level,
+                s["n"],
+                *s["accuracy"],
+                *(s[key] for key in ("both", "only_a", "only_b", "neither")),
+                Points(s["difference"]),
+                f"{100 * low:+.1f} to {100 * high:+.1f}",
+                f"{s['p']:.2g}",
+            ]
+        )
+    head = ["by", "n", "A", "B", "both right", "only A", "only B", "neither", "A − B, points"]
+    caption = f"A is {one['model']}, B is {found['model']}, on {one['dataset']}"
+    return Grid([*head, "95 %", "p (McNemar)"], rows, caption)
+
+
+def damages(one: One) -> Grid:
+    """One row a damage to the audio."""
+    rows = [
+        [
+            row["damage"],
+            row["n"],
+            Span(row["accuracy"], *row["interval"]),
+            Points(row["change"]),
+            row["answered"],
+            row["right_when_answered"],
+            Points(row["truth"]),
+            row["changed"],
+        ]
+        for row in one["robustness"]["rows"]
+    ]
+    head = ["audio", "n", "accuracy (95 %)", "points", "answered", "right when answered"]
+    head += ["points for the truth", "other answer"]
+    return Grid(head, rows, f"{_where(one)}, by clip; points against the same clips undamaged")
+
+
+def _genres(one: One) -> Grid:
+    return replace(run_grids.genres(_as_run(one)), caption=f"{_where(one)}, by track")
+
+
+def tables(found: Evaluation) -> list[Grid]:
+    """All tables of an evaluation, in the order of the page."""
+    made = [run_grids.levels(one, _where(one)) for one in found.sets]
+    made += [falls(one) for one in found.report.get("falls", ())]
+    made += [against(one) for one in found.sets if "against" in one]
+    made += [damages(one) for one in found.sets if "robustness" in one]
+    return [*made, *(_genres(one) for one in found.sets)]
+
+
+def _headline(found: Evaluation) -> str:
+    """How often the model is right, set by set, in a sentence each."""
+    parts = []
+    for one in found.sets:
+        s = one["track"]
+        low, high = s["interval"]
+        parts.append(
+            f'<p class="headline">Right in <b>{round(s["accuracy"] * s["n"]):,} of {s["n"]:,}</b>'
+            f" tracks of {escape(one['dataset'])}: <b>{per_cent(s['accuracy'])}</b>."
+            f" <span class=soft>95 % interval: {100 * low:.0f} to {per_cent(high)}, over"
+            f" {s['groups']:,} groups.</span></p>"
+        )
+    names = " and ".join(dict.fromkeys(_where(one) for one in found.sets))
+    return f"<h1>{escape(names)}</h1>\n" + "\n".join(parts)
+
+
+def _notes(sets: Iterable[One]) -> str:
+    """What a reader must know before any figure."""
+    return "".join(note("amber", one["dataset"], line) for one in sets for line in one["warnings"])
+
+
+def _levels(found: Evaluation) -> str:
+    shown = "".join(grids.html(run_grids.levels(one, _where(one))) for one in found.sets)
+    return (
+        "<h2>Accuracy</h2>\n<p class='soft small'>By the most probable label. Intervals resample"
+        " whole groups, not single items. “Unknown” is counted beside it: answered, and right"
+        f' when answered.</p>\n<div class="columns">{shown}</div>'
+    )
+
+
+def _falls(found: Evaluation) -> str:
+    made = [grids.html(falls(one)) for one in found.report.get("falls", ())]
+    if not made:
+        return ""
+    return (
+        "<h2>From one collection to another</h2>\n<p class='soft small'>Recall, which does not"
+        " change with how many tracks of each genre a collection happens to hold. What is lost"
+        f" may be the model's or the labels'.</p>\n{''.join(made)}"
+    )
+
+
+def _against(found: Evaluation) -> str:
+    made = [grids.html(against(one)) for one in found.sets if "against" in one]
+    if not made:
+        return ""
+    return (
+        "<h2>Two models on the same music</h2>\n<p class='soft small'>p: the chance of a"
+        " difference at least this large if neither were better (McNemar's exact test, which takes"
+        " clips for independent). The interval resamples whole groups, with both answers to each"
+        f" clip.</p>\n{''.join(made)}"
+    )
+
+
+def _damages(found: Evaluation) -> str:
+    made = [grids.html(damages(one)) for one in found.sets if "robustness" in one]
+    if not made:
+        return ""
+    return (
+        "<h2>Damaged audio</h2>\n<p class='soft small'>The same clips again, with their sound"
+        " changed in known ways. “Points for the truth”: how much the probability of the right"
+        " genre moved. A row whose n is smaller leaves out clips that the damage would not"
+        f" change.</p>\n{''.join(made)}"
+    )
+
+
+def _set(one: One, found: Evaluation) -> str:
+    """Genres, confusion, confidence and mistakes of one data set."""
+    run = _as_run(one)
+    own = [
+        {**row, "part": "test"}
+        for row in found.predictions
+        if row["set"] == one["dataset"] and row["model"] == one["model"]
+    ]
+    drawn = {
+        name: figures.svg(figure) for name, figure in html.draw(run, own, html.Extras()).items()
+    }
+    heard = with_excerpts(worst(own, "test", "track"), found.listen.get(one["dataset"], {}))
+    picture = pictures([("genres", "Best first; in brackets how many there were.")], drawn)
+    parts = [
+        f'<h2>Genre by genre</h2>\n<div class="columns">{grids.html(_genres(one))}{picture}</div>',
+        sections.confusion(run, drawn),
+        sections.confidence(run, drawn),
+        backing.mistakes(run, heard),
+    ]
+    body = "\n".join(part for part in parts if part)
+    if len(found.sets) == 1:
+        return body
+    inner = body.replace("<h2>", "<h3>").replace("</h2>", "</h3>")
+    return f"<h2>{escape(one['dataset'])}</h2>\n{inner}"
+
+
+def _left_out(sets: Sequence[One]) -> str:
+    """What was renamed, left out or could not be read."""
+    lines = []
+    for one in sets:
+        name = one["dataset"]
+        lines += [f"{name}: {a} is taken for {b}" for a, b in one["repaired"].items()]
+        lines += [f"{name}: {label} is left out, as the map says" for label in one["left_out"]]
+        lines += [
+            f"{name}: {a} is left out; another label is {b} already"
+            for a, b in one["taken"].items()
+        ]
+        lines += [
+            f"{name}: {label} is left out, which the model does not know"
+            for label in one["outside"]
+        ]
+        lost = [*one["failed"], *one.get("robustness", {}).get("failed", ())]
+        lines += [f"{path}: {reason}" for path, reason in dict.fromkeys(map(tuple, lost))]
+    listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<h2>Labels and files</h2>\n<ul>{listed}</ul>" if lines else ""
+
+
+def page(found: Evaluation) -> str:
+    """The whole page, which fetches nothing."""
+    parts = [
+        ("levels", "Accuracy", _levels(found)),
+        ("falls", "Collections", _falls(found)),
+        ("against", "Two models", _against(found)),
+        ("damages", "Damaged audio", _damages(found)),
+    ]
+    parts += [(f"set-{k}", one["dataset"], _set(one, found)) for k, one in enumerate(found.sets)]
+    parts.append(("labels", "Labels and files", _left_out(found.sets)))
+    title = ", ".join(_where(one) for one in found.sets)
+    head = _headline(found) + _notes(found.sets)
+    return html.whole_page(title, head, parts, "report.json and predictions.csv")
