@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import soundfile
 
 from genrewise.errors import UnknownName
 from genrewise.training.datasets import Dataset, read
-from genrewise.training.datasets.gtzan import is_gtzan, track_name
+from genrewise.training.datasets.gtzan import is_gtzan, read_gtzan, track_name
+from genrewise.training.datasets.scan import scan
 
 
 def wav(path: Path, value: float = 0.1) -> Path:
@@ -105,3 +107,81 @@ def test_gtzan_groups_by_another_rule(tmp_path: Path) -> None:
     assert read(root, group_by="file").warnings == ()
     with pytest.raises(UnknownName, match="'composer'"):
         read(root, group_by="composer")
+
+
+# -- the audio of either copy: .au as it was published, .wav as it goes round
+
+
+def copy_of(root: Path, ending: str, tracks: int = 3) -> Path:
+    """A part of GTZAN in miniature, each track a tone of its own, half a second."""
+    t = np.arange(11025) / 22050
+    for i, genre in enumerate(("blues", "jazz", "rock")):
+        for n in range(tracks):
+            path = root / genre / f"{genre}.{n:05d}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tone = 0.5 * np.sin(2 * np.pi * (200 + 100 * i + 10 * n) * t)
+            soundfile.write(path, tone, 22050, subtype="PCM_16")
+    return root
+
+
+@pytest.mark.parametrize(("nested", "ending"), [("genres", "au"), ("genres_original", "wav")])
+def test_the_audio_is_decoded(tmp_path: Path, nested: str, ending: str) -> None:
+    copy_of(tmp_path / nested, ending)
+    magic = {"au": b".snd", "wav": b"RIFF"}[ending]
+    dataset = read(tmp_path)
+    assert len(dataset) == 9
+    assert Path(dataset.file(0)).read_bytes()[:4] == magic
+    facts = scan(dataset, workers=1)
+    assert [f.error for f in facts] == [""] * 9
+    assert {(f.sr, f.channels, f.seconds) for f in facts} == {(22050, 1, 0.5)}
+    assert facts[0].peak == pytest.approx(0.5, abs=0.01)
+    # The folder within is the same data set.
+    inner = read(tmp_path / nested)
+    assert [i.track for i in inner.items] == [i.track for i in dataset.items]
+
+
+def test_the_wav_file_without_a_header(tmp_path: Path) -> None:
+    root = copy_of(tmp_path / "genres_original", "wav")
+    broken = root / "jazz" / "jazz.00054.wav"
+    broken.write_bytes(np.random.default_rng(0).bytes(5000))
+    dataset = read(tmp_path)
+    assert len(dataset) == 9
+    assert dataset.warnings[0] == (
+        "1 files are damaged, as is known of them: genres_original/jazz/jazz.00054.wav"
+    )
+    # A whole one is music like the rest, under either ending.
+    shutil.copy(root / "jazz" / "jazz.00000.wav", broken)
+    assert len(read(tmp_path)) == 10
+    broken.unlink()
+    copy_of(tmp_path / "more", "au")
+    (tmp_path / "more" / "jazz" / "jazz.00000.au").rename(
+        tmp_path / "more" / "jazz" / "jazz.00054.au"
+    )
+    assert "jazz.00054" in {i.track for i in read(tmp_path / "more").items}
+
+
+def test_a_track_in_two_formats_counts_once(tmp_path: Path) -> None:
+    copy_of(tmp_path / "genres", "au")
+    copy_of(tmp_path / "genres_original", "wav", tracks=4)
+    dataset = read(tmp_path)
+    assert len(dataset) == 12
+    assert dataset.warnings[0].startswith(
+        "9 files are there under the same name already: genres_original/blues/blues.00000.wav"
+    )
+    assert sum(i.path.endswith(".au") for i in dataset.items) == 9
+
+
+def test_pieces_of_a_track_all_count(tmp_path: Path) -> None:
+    for n in range(3):
+        wav(tmp_path / "jazz" / f"jazz.00001.{n}.wav", 0.1 * n)
+    assert [i.track for i in read(tmp_path).items] == ["jazz.00001"] * 3
+
+
+def test_the_real_audio(shared_data: Path) -> None:
+    """What lies here has a manifest; without it the names say the same."""
+    listed = read(shared_data / "gtzan")
+    found = read_gtzan(shared_data / "gtzan")
+    assert found is not None
+    assert found.labels == listed.labels
+    assert {i.track: i.label for i in found.items} == {i.track: i.label for i in listed.items}
+    assert {i.track: i.split for i in found.items} == {i.track: i.split for i in listed.items}
