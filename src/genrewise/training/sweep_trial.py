@@ -172,6 +172,10 @@ def _run(pipe: Connection, task: Task) -> tuple[Any, ...]:
     from genrewise.training.prepare import Job, prepare
     from genrewise.training.recipe import load
 
+    if task.watched:
+        from genrewise.training.models.training_loop import watcher
+
+        watcher.set(_watch(pipe))
     recipe = load(task.base, task.settings, task.protocol)
     job = Job(
         recipe,

@@ -12,6 +12,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from torch import Tensor, nn
 
 from genrewise.errors import RecipeError
 
-__all__ = ["Batches", "Keeper", "Net", "Stop"]
+__all__ = ["Batches", "Keeper", "Net", "Stop", "watcher"]
+
+#: Told each row of a history as it is written; what it raises ends the training.
+watcher: ContextVar[Callable[[dict[str, float]], None] | None] = ContextVar("watcher", default=None)
 
 
 class Stop(Exception):
@@ -217,6 +221,8 @@ class Keeper(Callback):  # type: ignore[misc]
             self._judge(net, row[self.monitor] * (1.0 if self.monitor == "valid_loss" else -1.0))
         if self.checkpoint:
             self._save(net)
+        if (told := watcher.get()) is not None:
+            told(row)
 
     def _judge(self, net: Any, score: float) -> None:
         if score < self.best:
