@@ -71,10 +71,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "skl2onnx": ("training/",),
     "sklearn": ("training/",),
     "skorch": ("training/",),
-    "soundfile": (
-        *("audio_sf.py", "cut.py"),
-        *("training/augment/", "training/datasets/", "training/report/"),
-    ),
+    "soundfile": ("audio_sf.py", "cut.py", "training/"),
     "soxr": ("audio_resample.py",),
     "torch": ("training/",),
     "waitress": ("web/",),
