@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -55,15 +56,13 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a recipe, such as models/small-gtzan-v1, from its data to its report."""
-    from genrewise.errors import RecipeError
     from genrewise.training.default import fast_settings
     from genrewise.training.recipe import load
 
-    chosen = load(recipe, settings)
+    chosen = load(recipe, settings, protocol)
     if fast:
-        chosen = load(recipe, (*fast_settings(chosen.features), *settings))
-    if protocol == "published":
-        raise RecipeError(f"{recipe} has no published protocol", "--protocol honest")
+        chosen = load(recipe, (*fast_settings(chosen), *settings), protocol)
     name = chosen.name
     target = None if seeds else out / f"{name}.genrewise"
-    ctx.exit(show_report(start(chosen, name, target, out, workers), seeds, as_json))
+    job = replace(start(chosen, name, target, out, workers), fast=fast)
+    ctx.exit(show_report(job, seeds, as_json))

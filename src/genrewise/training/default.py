@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genrewise.cache import backbone_file
-from genrewise.training.models import MODELS
+from genrewise.training.models import MODELS, parameters
 from genrewise.training.recipe import Recipe, override, parse
 
 __all__ = ["fast_settings", "model_name", "recipe_for"]
@@ -116,27 +116,41 @@ def recipe_for(
     return parse(values, f"train {source}")
 
 
-def fast_settings(features: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+def _fast_feature(spec: Mapping[str, Any]) -> str:
+    """An input that synthetic music has in place of one that it has not; empty where it has."""
+    kind = spec.get("kind")
+    if kind == "backbone" and not _there(str(spec.get("backbone", ""))):
+        return '{kind="statistics"}'
+    if kind == "table":
+        return '{kind="summary",set="gtzan57"}'
+    if kind == "picture-file":
+        width, height = spec.get("size", (128, 128))
+        return f'{{kind="picture",picture="mel",size=[{width},{height}]}}'
+    return ""
+
+
+def fast_settings(recipe: Recipe) -> tuple[str, ...]:
     """Overrides that make any recipe run on synthetic music in seconds.
 
-    Where a backbone is not in the cache, statistics stand in for it: that the recipe runs
-    can then be shown anywhere.
-
-    Parameters
-    ----------
-    features : mapping
-        Those of the recipe.
+    Where a backbone is not in the cache, statistics stand in for it, as features of the
+    music do for a table of them and its pictures for files: that the recipe runs can then be
+    shown anywhere.
     """
-    absent = [
-        key
-        for key, spec in features.items()
-        if spec.get("kind") == "backbone" and not _there(str(spec.get("backbone", "")))
-    ]
+    stands = {key: _fast_feature(spec) for key, spec in recipe.features.items()}
+    models = {member.model for member in recipe.model.members.values()}
+    epochs = {name for name in models if "max_epochs" in parameters(name)}
     return (
         'data.source="synthetic:genres=6,tracks_per_genre=6,seconds=6,tracks_per_artist=2"',
         "data.labels=[]",
         "data.rows={}",
-        *(f'features.{key}={{kind="statistics"}}' for key in absent),
+        'data.group_by=""',
+        *(f"features.{key}={spec}" for key, spec in stands.items() if spec),
+        *(
+            f"model.members.{key}.params.max_epochs=2"
+            for key, member in recipe.model.members.items()
+            if member.model in epochs
+        ),
+        *(["windows.count=2"] if recipe.windows.count else []),
         'model.label_set=""',
         "fit.folds=2",
         "expect={}",

@@ -6,28 +6,36 @@ the test part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.errors import DatasetError
+from genrewise.errors import DatasetError, RecipeError
 from genrewise.inputs import joined
 from genrewise.training import models
+from genrewise.training.augment import saved_copies
+from genrewise.training.frames import take
 from genrewise.training.metrics import fit_temperature
 from genrewise.training.recipe import Member, Recipe
 from genrewise.training.store import F32, Table, select_windows
 from genrewise.votes import temper, vote
+
+if TYPE_CHECKING:
+    from genrewise.training.problem import Problem
 
 __all__ = [
     "Embedding",
     "Extra",
     "Mix",
     "clip_votes",
+    "embedded",
+    "embedding_inputs",
     "fit_embedding",
     "fit_member",
+    "member_probabilities",
     "mix",
 ]
 
@@ -76,54 +84,147 @@ def _thinned(rows: I64, item: I64, most: int) -> I64:
     )
 
 
-def fit_member(
-    member: Member,
-    table: Table,
-    y: I64,
-    groups: NDArray[Any],
-    items: Sequence[int],
+def _columns(problem: Problem, member: Member, rows: I64, stacked: Mapping[str, F64]) -> Any:
+    """What a member sees of some windows: its inputs, then the probabilities it is stacked on."""
+    x = take(joined(problem.table.arrays, member.inputs), rows) if member.inputs else None
+    if not member.stack:
+        return x
+    more = [stacked[name][rows].astype(np.float32) for name in member.stack]
+    return np.concatenate([*([] if x is None else [x]), *more], axis=1)
+
+
+def _parameters(problem: Problem, recipe: Recipe, key: str) -> dict[str, Any]:
+    """Those of the recipe, and what a network is told of augmentation and of where it starts."""
+    member, augment = recipe.model.members[key], recipe.augment
+    params = dict(member.params)
+    told: dict[str, Any] = {}
+    if augment.kinds and augment.mode == "inline":
+        told["augment"] = {"kinds": augment.kinds, "probability": augment.probability}
+    if key in problem.starts:
+        told["start"] = problem.starts[key]
+    known = models.parameters(member.model) if told else {}
+    for name in told:
+        if name not in known:
+            raise RecipeError(f"{name} for a model {member.model}", "a network")
+    return params | told
+
+
+def _more(problem: Problem, recipe: Recipe, member: Member, items: Sequence[int]) -> list[Any]:
+    """Further rows to learn from, each as (x, y, group): without audio, and changed copies."""
+    found: list[Any] = []
+    extra, copies = problem.extra, problem.augmented
+    if extra is not None and member.inputs == (extra.input,):
+        alone = np.arange(len(extra.y)) + int(problem.groups.max()) + 1
+        found.append((extra.x, extra.y, alone))
+    if copies is not None:
+        if member.stack:
+            raise RecipeError("changed copies of the sound for a stack", "a member by itself")
+        most = recipe.fit.windows_per_item * recipe.augment.copies
+        rows = select_windows(copies, items, most)
+        of = copies.item[rows]
+        x = joined(copies.arrays, member.inputs)[rows]
+        found.append((x, problem.y[of], problem.groups[of]))
+    return found
+
+
+def _learnt(
+    problem: Problem,
     recipe: Recipe,
-    extra: Extra | None = None,
+    key: str,
+    items: Sequence[int],
+    stacked: Mapping[str, F64],
+) -> tuple[Any, I64, I64]:
+    """Rows that a member learns from, their labels and groups."""
+    member, table, augment = recipe.model.members[key], problem.table, recipe.augment
+    rows = select_windows(table, items, recipe.fit.windows_per_item)
+    rows = _thinned(rows, table.item, MOST_ROWS.get(member.model, len(rows)))
+    x, of = _columns(problem, member, rows, stacked), table.item[rows]
+    truth, group = problem.y[of], problem.groups[of]
+    for more in _more(problem, recipe, member, items):
+        x = np.concatenate([x[:], more[0]])
+        truth, group = np.concatenate([truth, more[1]]), np.concatenate([group, more[2]])
+    if augment.kinds and augment.mode == "saved":
+        x, truth = saved_copies(x, truth, augment.kinds, augment.copies, augment.seed)
+        group = np.tile(group, 1 + augment.copies)
+    return x, truth, group
+
+
+def fit_member(
+    problem: Problem,
+    recipe: Recipe,
+    key: str,
+    items: Sequence[int],
+    valid: Sequence[int] = (),
+    stacked: Mapping[str, F64] | None = None,
 ) -> Any:
     """Fit one member on the windows of some items.
 
     Parameters
     ----------
-    y : ndarray of int, shape (n_items,)
-        Label index of each item of the data set.
-    groups : ndarray, shape (n_items,)
-    items : sequence of int
-    extra : Extra, optional
-        Joined to the rows where the member looks at that input alone.
+    problem : Problem
+    recipe : Recipe
+    key : str
+        Of the member.
+    items, valid : sequence of int
+        What it learns from, and what a network stops by.
+    stacked : mapping of str to ndarray, shape (n_rows, C), optional
+        Probabilities of the members that this one is stacked on, for every row of the table.
 
     Raises
     ------
     DatasetError
         The model cannot learn from these windows; its reason is told.
+    RecipeError
+        Augmentation of a kind that the model cannot use.
     """
-    rows = select_windows(table, items, recipe.fit.windows_per_item)
-    rows = _thinned(rows, table.item, MOST_ROWS.get(member.model, len(rows)))
-    x, of = joined(table.arrays, member.inputs)[rows], table.item[rows]
-    truth, group = y[of], groups[of]
-    if extra is not None and member.inputs == (extra.input,):
-        x = np.concatenate([x, extra.x])
-        truth = np.concatenate([truth, extra.y])
-        group = np.concatenate([group, np.arange(len(extra.y)) + int(groups.max()) + 1])
+    member, table = recipe.model.members[key], problem.table
+    x, truth, group = _learnt(problem, recipe, key, items, stacked or {})
+    held = select_windows(table, valid, recipe.fit.windows_per_item)
+    side = None
+    if len(held):
+        side = _columns(problem, member, held, stacked or {}), problem.y[table.item[held]]
     what = f"{member.model} on {len(x)} windows of {len(np.unique(truth))} genres"
     if len(np.unique(truth)) < 2:
         raise DatasetError(f"{what} that are not silent", "two genres or more", _MORE)
-    estimator = models.make(member.model, int(y.max()) + 1, recipe.fit.seed, **member.params)
+    params = _parameters(problem, recipe, key)
+    made = models.make(member.model, int(problem.y.max()) + 1, recipe.fit.seed, **params)
+    if hasattr(made, "on_epoch"):
+        made.on_epoch = problem.on_epoch
     try:
-        return models.fit(estimator, x, truth, groups=group)
+        return models.fit(made, x, truth, groups=group, valid=side)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         reason = " ".join(str(error).split())
         raise DatasetError(f"{what}: {reason}", "data that it can learn from", _MORE) from error
 
 
-def member_probabilities(estimator: Any, member: Member, table: Table, rows: I64, n: int) -> F64:
-    """Probabilities of windows, shape (n_rows, n)."""
-    x = joined({name: table.arrays[name][rows] for name in member.inputs}, member.inputs)
-    return models.probabilities(estimator, x, n)
+def member_probabilities(
+    problem: Problem, recipe: Recipe, estimators: Mapping[str, Any], key: str, rows: I64
+) -> F64:
+    """Probabilities of windows by a fitted member, shape (n_rows, C)."""
+    member, n = recipe.model.members[key], len(problem.dataset.labels)
+    stacked = {}
+    for base in member.stack:
+        stacked[base] = np.zeros((len(problem.table), n))
+        stacked[base][rows] = member_probabilities(problem, recipe, estimators, base, rows)
+    return models.probabilities(estimators[key], _columns(problem, member, rows, stacked), n)
+
+
+def embedded(problem: Problem, recipe: Recipe, estimator: Any, key: str, rows: I64) -> F64:
+    """What an embedding starts from, shape (n_rows, d).
+
+    A network's last layer but one; of other members their inputs.
+    """
+    member = recipe.model.members[key]
+    x = take(joined(problem.table.arrays, embedding_inputs(recipe, key)), rows)
+    if hasattr(estimator, "embed") and not member.stack:
+        return np.asarray(estimator.embed(x))
+    return np.asarray(x[:]).reshape(len(x), -1)
+
+
+def embedding_inputs(recipe: Recipe, key: str) -> tuple[str, ...]:
+    """The inputs that an embedding by a member looks at; of a bare stack, its first member's."""
+    member = recipe.model.members[key]
+    return member.inputs or recipe.model.members[member.stack[0]].inputs
 
 
 def mix(parts: Sequence[F64]) -> F64:
@@ -160,7 +261,7 @@ class Embedding:
     offset: F64
     centres: F64
 
-    def map(self, x: F32) -> F64:
+    def map(self, x: NDArray[np.floating[Any]]) -> F64:
         """Embed windows, shape (n, d) → (n, e)."""
         return np.asarray(x.astype(np.float64) @ self.matrix + self.offset)
 
@@ -170,7 +271,9 @@ class Embedding:
         return np.asarray(np.sqrt(squares.min(axis=1) / z.shape[1]))
 
 
-def fit_embedding(x: F32, y: I64, n_labels: int, size: int = EMBEDDING_SIZE) -> Embedding:
+def fit_embedding(
+    x: NDArray[np.floating[Any]], y: I64, n_labels: int, size: int = EMBEDDING_SIZE
+) -> Embedding:
     """Principal components, then whitened within the labels (Lee et al. 2018).
 
     Parameters

@@ -3,201 +3,87 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from genrewise import bundle as bundles
-from genrewise.cache import cache_dir
-from genrewise.errors import DatasetError, MissingExtra, ParityError, RecipeError
+from genrewise.errors import DatasetError, GenrewiseError, ParityError
 from genrewise.inference import Classifier
-from genrewise.inputs import joined, make_input
-from genrewise.training import datasets, models, splits
+from genrewise.training import models
 from genrewise.training.card import card_text, headline
 from genrewise.training.datasets import Dataset
-from genrewise.training.datasets.duplicates import duplicates, merge
-from genrewise.training.datasets.grouping import UNGROUPED
-from genrewise.training.datasets.scan import scan
 from genrewise.training.datasets.tags import tag_rows
+from genrewise.training.default import fast_settings
 from genrewise.training.fitting import Extra
-from genrewise.training.problem import make_problem, make_split, readable, without
-from genrewise.training.recipe import Recipe
-from genrewise.training.report.data import DataReport, data_report
-from genrewise.training.report.data import html as data_html
-from genrewise.training.report.html import Extras, write_report
-from genrewise.training.run import (
-    Run,
-    answers,
-    run,
-    to_bundle,
-    versions,
-    with_seed,
-    write_json,
-)
-from genrewise.training.store import Table, extract_dataset
+from genrewise.training.outcome import leave, protocol_of, report_of
+from genrewise.training.prepare import Job, Prepared, find_source, prepare
+from genrewise.training.problem import Problem, make_problem
+from genrewise.training.recipe import Recipe, load
+from genrewise.training.run import Run, answers, run, to_bundle, with_seed, write_json
 
-__all__ = ["Job", "find_source", "run_recipe", "seeds"]
+__all__ = ["Job", "find_source", "learn", "prepare", "run_recipe", "seeds"]
 
 #: What scikit-learn says of a genre with a single window; the data report says it better.
 _HARMLESS = re.compile("Only one sample available")
 
 
-class Bar(Protocol):
-    """What shows progress."""
-
-    total: int | None
-
-    def update(self, done: int) -> None:
-        """Show how many are done."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """How a recipe is run.
-
-    Attributes
-    ----------
-    recipe : Recipe
-    name : str
-        Of the model.
-    out : Path or None
-        Where the bundle goes; None writes none.
-    folder : Path
-        Of the report.
-    say : callable
-        Told a line at a time.
-    bar : callable
-        Title and number of items to a context manager that gives a :class:`Bar`.
-    workers : int
-    """
-
-    recipe: Recipe
-    name: str
-    out: Path | None
-    folder: Path
-    say: Callable[[str], None] = lambda _: None
-    bar: Callable[[str, int], AbstractContextManager[Bar | None]] = lambda _t, _n: nullcontext()
-    workers: int = 0
+def _starts(job: Job, recipe: Recipe) -> dict[str, str]:
+    """Files of the weights that members start from, by running the recipes they come from."""
+    found = {}
+    for key, member in recipe.model.members.items():
+        if not member.start:
+            continue
+        base = load(member.start, protocol=recipe.protocol)
+        if job.fast:
+            base = load(member.start, fast_settings(base), recipe.protocol)
+        path = job.folder / f"start-{base.name}.npz"
+        if not path.exists():
+            job.say(f"{key} starts from {member.start}, which is learnt first")
+            first = replace(job, recipe=base, out=None, open_test=False)
+            result = learn(first, prepare(first), base)
+            result.ships.estimators[result.ships.names[0]].save_weights(path)
+        found[key] = str(path)
+    return found
 
 
-def data_folder() -> Path | None:
-    """Folder of the data sets that recipes name: ``$GENREWISE_DATA`` or beside the checkout."""
-    given = os.environ.get("GENREWISE_DATA")
-    places = [Path(given)] if given else [Path("data"), Path("../shared/data")]
-    return next((place for place in places if place.is_dir()), None)
+def _augmented(job: Job, problem: Problem, recipe: Recipe) -> Problem:
+    """The problem with changed copies of the sound of what is learnt from."""
+    augment = recipe.augment
+    if not augment.waveform:
+        return problem
+    from genrewise.training.augment.extract import extract_augmented
 
-
-def find_source(source: str) -> str:
-    """A data set as given, or below the data folder."""
-    folder = data_folder()
-    if not Path(source).exists() and folder is not None and (folder / source).exists():
-        return str(folder / source)
-    return source
-
-
-def read_dataset(recipe: Recipe) -> Dataset:
-    """The data set that a recipe names.
-
-    Raises
-    ------
-    RecipeError
-        It names none.
-    """
-    if not recipe.data.source:
-        raise RecipeError("a recipe without data", "a folder", "--set data.source=FOLDER")
-    source = find_source(recipe.data.source)
-    return datasets.read(source, labels=recipe.data.labels or None, group_by=recipe.data.group_by)
-
-
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    """A data set that can be learnt from: looked at, and its windows there."""
-
-    dataset: Dataset
-    table: Table
-    looked: DataReport
-    failed: tuple[tuple[str, str], ...]
-
-
-def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[int, str]]:
-    """The data set with near-duplicates in one group, its report, and what is unreadable."""
-    place = cache_dir() / "scans"
-    with job.bar("files looked at", len(dataset)) as bar:
-        progress = bar.update if bar else None
-        facts = scan(dataset, workers=job.workers, progress=progress, folder=place)
-    pairs = duplicates(dataset, facts)
-    report = data_report(dataset, facts, pairs)
-    job.say(f"{report.clips} clips of {report.tracks} tracks in {report.groups} groups")
-    for warning in report.warnings:
-        job.say(f"warning: {warning}")
-    return merge(dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
-
-
-def _need_libraries() -> None:
-    """Say at once, not after all the work, that a library of its end is missing.
-
-    Raises
-    ------
-    MissingExtra
-    """
-    for name in ("matplotlib", "onnx", "skl2onnx", "onnxmltools"):
-        with suppress(ValueError):  # a module that was switched off
-            if find_spec(name):
-                continue
-        raise MissingExtra("training", "train", name)
-
-
-def _check_recipe(recipe: Recipe) -> None:
-    """Make every input and every member once: what is wrong with them is said at once."""
-    _need_libraries()
-    for spec in recipe.features.values():
-        make_input(spec)
-    for member in recipe.model.members.values():
-        models.make(member.model, 2, recipe.fit.seed, **member.params)
-
-
-def _prepare(job: Job) -> _Prepared:
-    """Read, look, extract; what cannot be learnt from is refused before the long work."""
-    recipe = job.recipe
-    _check_recipe(recipe)
-    dataset = read_dataset(recipe)
-    if dataset.kind != "audio":
-        raise DatasetError(f"{dataset.name}: a data set of {dataset.kind}", "one of music")
-    job.folder.mkdir(parents=True, exist_ok=True)
-    dataset, looked, unreadable = _looked_at(job, dataset)
-    if len(unreadable) == len(dataset):
-        why = next(iter(unreadable.values()))
-        raise DatasetError(f"{dataset.name}: no file could be read: {why}", "audio files")
-    failed = tuple((dataset.items[i].path, why) for i, why in unreadable.items())
-    dataset = without(dataset, list(unreadable))
-    make_split(dataset, recipe)
-    with job.bar("files", len(dataset)) as bar:
-        table = extract_dataset(
-            dataset,
+    learnt = problem.split.train if recipe.fit.choose == "holdout" else problem.pool
+    with job.bar("changed copies", len(learnt) * augment.copies) as bar:
+        copies = extract_augmented(
+            problem.dataset,
             recipe.features,
             recipe.windows.rule(),
+            augment.waveform,
+            augment.copies,
+            augment.seed,
+            learnt,
             workers=job.workers,
             progress=bar.update if bar else None,
         )
-    dataset, table, more = readable(dataset, table)
-    return _Prepared(dataset, table, looked, failed + more)
+    return replace(problem, augmented=copies)
 
 
-def _learn(job: Job, ready: _Prepared, recipe: Recipe) -> Run:
+def learn(job: Job, ready: Prepared, recipe: Recipe) -> Run:
     """Split and run; warnings of the libraries become lines."""
     extra = _extra(recipe, ready.dataset)
     problem = make_problem(ready.dataset, ready.table, recipe, extra, ready.failed)
     for warning in problem.split.warnings:
         job.say(f"warning: {warning}")
+    problem = _augmented(job, problem, recipe)
+    problem = replace(problem, starts=_starts(job, recipe), on_epoch=job.on_epoch)
     with warnings.catch_warnings(record=True) as caught, job.bar("fits", 0) as bar:
         warnings.simplefilter("always")
 
@@ -206,7 +92,7 @@ def _learn(job: Job, ready: _Prepared, recipe: Recipe) -> Run:
                 bar.total = steps
                 bar.update(done)
 
-        result = run(problem, recipe, job.say, step)
+        result = run(problem, recipe, job.say, step, job.open_test)
     lines = {
         " ".join(str(w.message).split()) for w in caught if not _HARMLESS.search(str(w.message))
     }
@@ -228,14 +114,19 @@ def run_recipe(job: Job) -> dict[str, Any]:
     DatasetError, LeakageError, RecipeError, ParityError
     """
     began = time.monotonic()
-    ready = _prepare(job)
-    result = _learn(job, ready, job.recipe)
-    report = _report(job, result, ready.looked)
+    ready = prepare(job)
+    result = learn(job, ready, job.recipe)
+    report = report_of(job, result, ready.looked)
     missed = _missed(job.recipe, report)
     if job.out is not None and not missed:
-        _ship(job, result, report)
+        why = _no_model(result)
+        if why:
+            job.say(f"no model file: {why}")
+        else:
+            _ship(job, result, report)
+            _predict_unlabelled(job)
     report["minutes"] = round((time.monotonic() - began) / 60, 2)
-    _leave(job, result, report, ready.looked)
+    leave(job, result, report, ready.looked)
     if missed:
         raise DatasetError(*missed)
     return report
@@ -250,53 +141,33 @@ def _extra(recipe: Recipe, dataset: Dataset) -> Extra | None:
     return Extra(rows.input, x, y)
 
 
-def _protocol(looked: DataReport) -> str:
-    """Without artists nobody knows that none is on both sides: then it is not called honest."""
-    return "by file" if any(UNGROUPED in w for w in looked.warnings) else "honest"
+def _no_model(result: Run) -> str:
+    """Why a run leaves no model file; empty where it does."""
+    if result.problem.dataset.kind != "audio":
+        return f"it would not hear music but see {result.problem.dataset.kind}"
+    stacks = [n for n in result.ships.names if result.recipe.model.members[n].stack]
+    return f"{', '.join(stacks)} is a stack, which is not exported" if stacks else ""
 
 
-def _report(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
-    recipe, problem = job.recipe, result.problem
-    return {
-        "name": job.name,
-        "title": recipe.title or f"A model of {len(problem.dataset.labels)} genres",
-        "protocol": _protocol(looked),
-        "data": {
-            "name": problem.dataset.name,
-            "labels": list(problem.dataset.labels),
-            "clips": looked.clips,
-            "tracks": looked.tracks,
-            "groups": looked.groups,
-            "failed": [list(pair) for pair in problem.failed],
-            "warnings": list(looked.warnings),
-        },
-        "split": {
-            "rule": problem.split.rule,
-            "seed": problem.split.seed,
-            "checksum": splits.checksum(problem.dataset, problem.split),
-            "warnings": list(problem.split.warnings),
-            "pool": len(problem.pool),
-            "test": len(problem.test),
-        },
-        "candidates": result.table_of_candidates,
-        "chosen": list(result.chosen.names),
-        "calibration": {"temperature": result.chosen.temperature},
-        "unknown": {
-            "min_confidence": result.unknown.confidence,
-            "max_distance": result.unknown.distance,
-            "answered": result.unknown.answered,
-            "right_when_answered": result.unknown.right_when_answered,
-            "target_risk": recipe.unknown.target_risk,
-            "reached": result.unknown.reached,
-            "table": list(result.unknown.table),
-        },
-        "validation": result.validation,
-        "test": result.test,
-        "published": recipe.published.model_dump(mode="json") if recipe.published.figure else {},
-        "log": [line.partition(" ")[2] for line in result.log],
-        "version": versions()["genrewise"],
-        "environment": versions(),
-    }
+def _predict_unlabelled(job: Job) -> None:
+    """Classify the files of a folder without labels, as ``classify --csv`` would."""
+    folder = job.recipe.data.unlabelled
+    if not folder or job.out is None:
+        return
+    files = [str(path) for path in sorted(Path(find_source(folder)).rglob("*")) if path.is_file()]
+    classifier = Classifier(job.out)
+    with (job.folder / "unlabelled.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "genre", "confidence", *(f"p_{n}" for n in classifier.labels)])
+        for path in files:
+            try:
+                answer = classifier.predict_file(path)
+            except GenrewiseError as error:
+                job.say(f"left out: {error}")
+                continue
+            p = [round(v, 5) for v in answer.probabilities.values()]
+            writer.writerow([path, answer.genre or "unknown", round(answer.confidence, 5), *p])
+    job.say(f"{len(files)} files without a label: {job.folder / 'unlabelled.csv'}")
 
 
 def _ship(job: Job, result: Run, report: dict[str, Any]) -> None:
@@ -332,41 +203,6 @@ def _check_whole(path: Path, result: Run, clips: int = 20) -> float:
     return difference
 
 
-def _extras(job: Job, result: Run, looked: DataReport) -> Extras:
-    """What the page shows beside the figures: histories, a point for each clip, the data."""
-    table, ships = result.problem.table, result.ships
-    points = ships.embedding.map(
-        joined(table.arrays, ships.embedding_inputs).reshape(len(table.item), -1)
-    )
-    items = np.unique(table.item)
-    nets = {name: net for name, net in ships.estimators.items() if hasattr(net, "history_")}
-    return Extras(
-        history={name: net.history_ for name, net in nets.items()},
-        best_epoch={name: net.best_epoch_ for name, net in nets.items()},
-        embedding=np.stack([points[table.item == i].mean(axis=0) for i in items]),
-        embedding_truth=[result.problem.dataset.items[i].label for i in items],
-        data_html=data_html(looked),
-        recipe=job.recipe.model_dump(mode="json"),
-    )
-
-
-def _leave(job: Job, result: Run, report: Mapping[str, Any], looked: DataReport) -> None:
-    """Fill the run folder."""
-    recipe = job.recipe
-    problem = result.problem
-    splits.write_split(job.folder / "split.csv", problem.dataset, problem.split)
-    write_json(job.folder / "recipe.json", recipe.model_dump(mode="json"))
-    write_json(job.folder / "report.json", report)
-    with (job.folder / "predictions.csv").open("w", encoding="utf-8", newline="") as file:
-        columns = ["part", "level", "path", "track", "group", "start", "stop", "truth", "answer"]
-        columns += ["confidence", "runner_up"]
-        columns += [f"p_{label}" for label in problem.dataset.labels]
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(result.predictions)
-    write_report(job.folder, report, result.predictions, _extras(job, result, looked))
-
-
 def _missed(recipe: Recipe, report: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """What to say of the first figure outside the interval that the recipe expects."""
     for key, (low, high) in recipe.expect.items():
@@ -379,6 +215,11 @@ def _missed(recipe: Recipe, report: Mapping[str, Any]) -> tuple[str, str, str] |
     return None
 
 
+def _random(recipe: Recipe) -> bool:
+    """Another seed makes another model even where the split stays."""
+    return any("max_epochs" in models.parameters(m.model) for m in recipe.model.members.values())
+
+
 def seeds(job: Job, count: int) -> dict[str, Any]:
     """Run a recipe over several seeds of the split, without writing models.
 
@@ -387,17 +228,17 @@ def seeds(job: Job, count: int) -> dict[str, Any]:
     dict
         Per seed and level the test figures, and their means.
     """
-    recipe = job.recipe
-    ready = _prepare(job)
-    if any(item.split for item in ready.dataset.items):
+    ready = prepare(job)
+    fixed = job.recipe.split.rule == "groups" and any(i.split for i in ready.dataset.items)
+    if fixed and not _random(job.recipe):
         raise DatasetError(
             f"{ready.dataset.name}: {count} seeds of a split that the data set fixes",
             "a data set without a split column",
         )
     rows: list[dict[str, Any]] = []
     for seed in range(count):
-        seeded = with_seed(recipe, seed)
-        result = _learn(job, ready, seeded)
+        seeded = with_seed(job.recipe, seed)
+        result = learn(job, ready, seeded)
         if not result.test:
             raise DatasetError(
                 f"{ready.dataset.name}, seed {seed}: no test part",
@@ -417,7 +258,8 @@ def seeds(job: Job, count: int) -> dict[str, Any]:
         }
         for level in ("clip", "track")
     }
-    found = {"name": job.name, "protocol": _protocol(ready.looked), "seeds": rows, "mean": means}
+    protocol = protocol_of(job.recipe, ready.looked)
+    found = {"name": job.name, "protocol": protocol, "seeds": rows, "mean": means}
     found["failed"] = [list(pair) for pair in ready.failed]
     write_json(job.folder / "seeds.json", found)
     return found

@@ -6,14 +6,14 @@ cross-validation, so it needs two groups of a genre before one of them may be te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.errors import DatasetError, LeakageError
-from genrewise.training import splits
+from genrewise.training import protocols, splits
 from genrewise.training.datasets import Dataset
 from genrewise.training.fitting import Extra
 from genrewise.training.recipe import Recipe
@@ -42,6 +42,12 @@ class Problem:
     extra : Extra or None
     failed : tuple of (str, str)
         Files that could not be read, which `dataset` is without, and why.
+    augmented : Table or None
+        Windows of changed copies of what is learnt from, by the same items.
+    starts : mapping of str to str
+        File of the weights that a network member starts from.
+    on_epoch : callable or None
+        Told the figures of each epoch of a network.
     """
 
     dataset: Dataset
@@ -53,6 +59,9 @@ class Problem:
     test: tuple[int, ...]
     extra: Extra | None = None
     failed: Failed = ()
+    augmented: Table | None = None
+    starts: Mapping[str, str] = field(default_factory=dict)
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None
 
 
 def without(dataset: Dataset, failed: Sequence[int]) -> Dataset:
@@ -126,8 +135,22 @@ def _warned(dataset: Dataset, split: splits.Split) -> splits.Split:
     return replace(split, warnings=tuple(lines))
 
 
+def _listed(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The data set without its own split where the recipe does not want it."""
+    if recipe.split.column:
+        return dataset
+    return replace(dataset, items=tuple(replace(item, split="") for item in dataset.items))
+
+
+def _chosen_on_test(split: splits.Split) -> splits.Split:
+    """One part both to choose by and to score: the fault of two published systems."""
+    train = tuple(sorted((*split.train, *split.valid)))
+    rule = f"{split.rule}; the test part is also what is chosen by"
+    return replace(split, train=train, valid=split.test, rule=rule)
+
+
 def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
-    """The split of a recipe: the data set's own where it has one, else drawn by group.
+    """The split of a recipe: by its rule; by groups, the data set's own where it has one.
 
     Where there is too little music for a test part, all of it is learnt from.
 
@@ -141,10 +164,14 @@ def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
     if len(dataset.labels) < 2:
         given = f"{dataset.name}: one genre only, {dataset.labels[0]}"
         raise DatasetError(given, "two or more to tell apart")
+    if recipe.split.rule != "groups":
+        return protocols.deal(dataset, recipe.split)
+    dataset = _listed(dataset, recipe)
     share, seed = recipe.split.test, recipe.split.seed
+    valid = recipe.split.valid or protocols.VALID * (1 - share)
     fixed = any(item.split for item in dataset.items)
     try:
-        split = splits.make_split(dataset, seed=seed, valid=0.15 * (1 - share), test=share)
+        split = splits.make_split(dataset, seed=seed, valid=valid, test=share)
     except LeakageError:
         raise
     except DatasetError:
@@ -166,7 +193,8 @@ def make_split(dataset: Dataset, recipe: Recipe) -> splits.Split:
             "two or more in at least two genres",
             _MEND,
         )
-    return _warned(dataset, split)
+    split = _warned(dataset, split)
+    return _chosen_on_test(split) if recipe.split.valid_is_test else split
 
 
 def make_problem(
@@ -193,10 +221,12 @@ def make_problem(
     DatasetError, LeakageError
         As :func:`make_split`.
     """
+    if recipe.split.rule == "windows":
+        dataset, table = protocols.by_window(dataset, table)
     split = make_split(dataset, recipe)
     y = dataset.targets()
     _, groups = np.unique([item.group for item in dataset.items], return_inverse=True)
-    pool = tuple(sorted((*split.train, *split.valid)))
+    pool = tuple(sorted({*split.train, *split.valid}))
     return Problem(
         dataset, table, split, y, groups.astype(np.int64), pool, split.test, extra, failed
     )
@@ -208,6 +238,9 @@ def cross_folds(problem: Problem, recipe: Recipe) -> list[tuple[tuple[int, ...],
     With no more groups than folds each is held out by itself, so that as much as can be
     is left to learn from.
     """
+    if recipe.split.rule != "groups":
+        rule, fit = recipe.split.rule, recipe.fit
+        return protocols.fold(problem.dataset, problem.pool, rule, fit.folds, fit.seed)
     unit = splits.units(problem.dataset, problem.pool)
     count = int(unit.max()) + 1
     if count > recipe.fit.folds:

@@ -204,7 +204,19 @@ def _read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}", "TOML") from error
     base = values.pop("base", "")
-    return merged(_read(_path(base)), values) if base else values
+    return _laid_over(_read(_path(base)), values) if base else values
+
+
+def _laid_over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe laid over another; members of the other that no candidate names are gone."""
+    out = merged(base, values)
+    candidates = values.get("model", {}).get("candidates", ())
+    if candidates:
+        members = out["model"]["members"]
+        named = {name for mixed in candidates for name in mixed}
+        named |= {base for name in named & set(members) for base in members[name].get("stack", ())}
+        out["model"]["members"] = {name: members[name] for name in members if name in named}
+    return out
 
 
 def _path(name: str | Path) -> Path:

@@ -72,6 +72,7 @@ class Split(Section):
     tracks, clips or windows at random, whatever else they share: published systems did, and
     their protocol needs it.  `valid` is the share of all that is held back to stop and to
     choose by; 0 takes .15 of what is not tested.  With `valid_is_test` one part is both.
+    Without `column` a split column of the data set is not used.
     """
 
     rule: Literal["groups", "tracks", "clips", "windows"] = "groups"
@@ -79,6 +80,7 @@ class Split(Section):
     test: float = Field(default=0.2, ge=0, lt=1)
     valid: float = Field(default=0.0, ge=0, lt=1)
     valid_is_test: bool = False
+    column: bool = True
 
 
 class Windows(Section):

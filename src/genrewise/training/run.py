@@ -11,7 +11,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,27 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise import bundle as bundles
-from genrewise.errors import DatasetError
 from genrewise.inputs import joined, make_input
 from genrewise.training import splits
-from genrewise.training.fitting import (
-    Embedding,
-    Mix,
-    clip_votes,
-    fit_embedding,
-    fit_member,
-    judge,
-    member_probabilities,
-    mix,
-)
+from genrewise.training.choosing import Choice, Fitted, choose, clip_means, fit_pool
+from genrewise.training.fitting import Mix, clip_votes, embedded, member_probabilities, mix
 from genrewise.training.levels import levels
 from genrewise.training.metrics import UnknownRule, choose_unknown
-from genrewise.training.problem import Problem, cross_folds
+from genrewise.training.problem import Problem
 from genrewise.training.recipe import Recipe
+from genrewise.training.stacking import fit_members
 from genrewise.training.store import select_windows
 from genrewise.votes import temper
 
-__all__ = ["Fitted", "Run", "choose", "fit_pool", "run"]
+__all__ = ["Run", "answers", "run", "to_bundle"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -58,16 +50,6 @@ _PACKAGES = (
     "soxr",
     "av",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A mix that was chosen, and its members fitted on some items."""
-
-    names: tuple[str, ...]
-    estimators: Mapping[str, Any]
-    embedding: Embedding
-    embedding_inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,161 +83,67 @@ class Run:
     log: list[str] = field(default_factory=list)
 
 
-def _embedding_inputs(recipe: Recipe, names: Sequence[str]) -> tuple[str, ...]:
-    """The inputs of the first member: what the mix trusts most comes first."""
-    return recipe.model.members[names[0]].inputs
-
-
-def fit_pool(
-    problem: Problem, recipe: Recipe, names: Sequence[str], items: Sequence[int]
-) -> Fitted:
-    """Fit the members of a mix, and the embedding, on some items."""
-    estimators = {
-        name: fit_member(
-            recipe.model.members[name],
-            problem.table,
-            problem.y,
-            problem.groups,
-            items,
-            recipe,
-            problem.extra,
-        )
-        for name in names
-    }
-    inputs = _embedding_inputs(recipe, names)
-    rows = select_windows(problem.table, items, recipe.fit.windows_per_item)
-    x = joined(problem.table.arrays, inputs)[rows]
-    truth = problem.y[problem.table.item[rows]]
-    embedding = fit_embedding(x.reshape(len(x), -1), truth, len(problem.dataset.labels))
-    return Fitted(tuple(names), estimators, embedding, inputs)
-
-
-def _out_of_fold(
-    problem: Problem, recipe: Recipe, say: Say, step: Step
-) -> tuple[dict[str, F64], NDArray[np.bool_]]:
-    """Probabilities of every window of the pool by members that have not heard its group.
-
-    Returns
-    -------
-    out : dict of str to ndarray, shape (n_windows, C)
-        By member.
-    judged : ndarray of bool, shape (n_windows,)
-        Windows of the pool whose label the fold had learnt from other groups: of the rest
-        no answer could be right, which says nothing about the members.
-    """
-    table, n = problem.table, len(problem.dataset.labels)
-    parts = cross_folds(problem, recipe)
-    used = {name for candidate in recipe.candidates() for name in candidate}
-    names = [name for name in recipe.model.members if name in used]
-    out = {name: np.zeros((len(table), n)) for name in names}
-    judged = np.zeros(len(table), dtype=bool)
-    done, steps = 0, len(names) * len(parts)
-    for train, held in parts:
-        learnt = select_windows(table, train, recipe.fit.windows_per_item)
-        known = np.unique(problem.y[table.item[learnt]])
-        rows = np.flatnonzero(np.isin(table.item, np.asarray(held)))
-        if len(known) < 2 or not len(rows):
-            continue
-        judged[rows] = np.isin(problem.y[table.item[rows]], known)
-        for name in names:
-            member = recipe.model.members[name]
-            estimator = fit_member(
-                member, table, problem.y, problem.groups, train, recipe, problem.extra
-            )
-            out[name][rows] = member_probabilities(estimator, member, table, rows, n)
-            done += 1
-            step(done, steps)
-    if not judged.any():
-        raise DatasetError(
-            f"{problem.dataset.name}: nothing could be held out", "sound in two groups of a genre"
-        )
-    for name in names:
-        say(f"{name}: {len(parts)} folds")
-    return out, judged
-
-
-def _distances(problem: Problem, recipe: Recipe, names: Sequence[str], items: I64) -> F64:
-    """Distances of clips to the centres of folds that have not heard them."""
-    inputs = _embedding_inputs(recipe, names)
-    x = joined(problem.table.arrays, inputs)
-    x = x.reshape(len(x), -1)
-    place = {int(item): k for k, item in enumerate(items)}
-    out = np.zeros(len(items))
-    for train, held in cross_folds(problem, recipe):
-        wanted = [i for i in held if i in place]
-        if not wanted:
-            continue
-        rows = select_windows(problem.table, train, recipe.fit.windows_per_item)
-        truth = problem.y[problem.table.item[rows]]
-        embedding = fit_embedding(x[rows], truth, len(problem.dataset.labels))
-        for i in wanted:
-            mean = embedding.map(x[problem.table.item == i]).mean(axis=0, keepdims=True)
-            out[place[i]] = embedding.distance(mean)[0]
-    return out
-
-
-def choose(
-    problem: Problem, recipe: Recipe, say: Say, step: Step = lambda _done, _all: None
-) -> tuple[Mix, list[dict[str, Any]], F64, I64]:
-    """Pick the candidate whose calibrated answers are likeliest out of fold.
-
-    Accuracy would be a coarser judge: its error on a few hundred clips is larger than what
-    lies between good candidates.
-
-    Returns
-    -------
-    chosen : Mix
-    table : list of dict
-        All candidates, best first.
-    p : ndarray, shape (n_rows, C)
-        Its out-of-fold probabilities of the pool's windows, not calibrated;
-        without clips whose label the fold had not learnt.
-    rows : ndarray of int
-        Which windows these are.
-    """
-    parts, judged_rows = _out_of_fold(problem, recipe, say, step)
-    rows = np.flatnonzero(judged_rows)
-    judged: list[tuple[Mix, F64]] = []
-    for names in recipe.candidates():
-        p = mix([parts[name][rows] for name in names])
-        found = judge(names, p, problem.table, rows, problem.y, recipe.vote.rule)
-        judged.append((found, p))
-    judged.sort(key=lambda pair: pair[0].nll)
-    shown = [
-        {
-            "members": list(m.names),
-            "accuracy": m.accuracy,
-            "nll": m.nll,
-            "temperature": m.temperature,
-            "n": len(m.items),
-        }
-        for m, _ in judged
-    ]
-    best, p = judged[0]
-    say(f"chosen: {' + '.join(best.names)}, out of fold {best.accuracy:.3f} by clip")
-    return best, shown, p, rows
-
-
 def answers(
-    problem: Problem, recipe: Recipe, fitted: Fitted, items: Sequence[int]
+    problem: Problem,
+    recipe: Recipe,
+    fitted: Fitted,
+    items: Sequence[int],
+    names: Sequence[str] = (),
 ) -> tuple[I64, F64]:
-    """Windows of some items and their probabilities by a fitted mix, not calibrated."""
+    """Windows of some items and their probabilities by a fitted mix, not calibrated.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Another mix of the members that were fitted.
+    """
     rows = np.flatnonzero(np.isin(problem.table.item, np.asarray(items)))
-    members = [recipe.model.members[name] for name in fitted.names]
-    n = len(problem.dataset.labels)
     parts = [
-        member_probabilities(fitted.estimators[name], member, problem.table, rows, n)
-        for name, member in zip(fitted.names, members, strict=True)
+        member_probabilities(problem, recipe, fitted.estimators, name, rows)
+        for name in names or fitted.names
     ]
     return rows, mix(parts)
 
 
-def clip_distances(problem: Problem, fitted: Fitted, items: I64) -> F64:
-    """Distance of each clip's mean embedding to the nearest centre."""
-    x = joined(problem.table.arrays, fitted.embedding_inputs)
-    z = fitted.embedding.map(x.reshape(len(x), -1))
-    means = np.stack([z[problem.table.item == i].mean(axis=0) for i in items])
-    return fitted.embedding.distance(means)
+def clip_distances(problem: Problem, recipe: Recipe, fitted: Fitted, rows: I64) -> F64:
+    """Distance of the mean embedding of each clip of some windows to the nearest centre."""
+    key = fitted.names[0]
+    z = fitted.embedding.map(embedded(problem, recipe, fitted.estimators[key], key, rows))
+    return fitted.embedding.distance(clip_means(z, problem.table.item[rows])[1])
+
+
+def _tested(
+    problem: Problem, recipe: Recipe, fitted: Fitted, temperature: float, unknown: UnknownRule,
+    names: Sequence[str] = (),
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:  # fmt: skip
+    """Figures and predictions of the test part by a mix of what was fitted."""
+    table = problem.table
+    rows, raw = answers(problem, recipe, fitted, problem.test, names)
+    _, votes = clip_votes(raw, table.item[rows], table.heard[rows], recipe.vote.rule)
+    far = clip_distances(problem, recipe, fitted, rows)
+    clips = temper(votes, temperature)
+    return levels(problem, rows, temper(raw, temperature), clips, far, unknown, "test")
+
+
+def _open_test(
+    problem: Problem, recipe: Recipe, choice: Choice, unknown: UnknownRule, say: Say
+) -> tuple[Fitted, dict[str, Any], list[dict[str, Any]]]:
+    """Fit what is tested, and score it, once; candidates beside it in the same opening."""
+    shown = [tuple(row["members"]) for row in choice.table] if recipe.fit.pick == "first" else []
+    names = list(dict.fromkeys([*choice.best.names, *(n for mixed in shown for n in mixed)]))
+    fitted = choice.fitted or fit_pool(
+        problem, recipe, choice.best.names, problem.pool,
+        fit_members(problem, recipe, names, problem.pool),
+    )  # fmt: skip
+    if not problem.test:
+        return fitted, {}, []
+    clips = "windows" if recipe.split.rule == "windows" else "clips"
+    say(f"test part opened: {len(problem.test)} {clips}, once")
+    test, predictions = _tested(problem, recipe, fitted, choice.best.temperature, unknown)
+    for row, mixed in zip(choice.table, shown, strict=False):
+        found, _ = _tested(problem, recipe, fitted, row["temperature"], unknown, mixed)
+        row["test"] = found
+    return fitted, test, predictions
 
 
 def run(
@@ -263,6 +151,7 @@ def run(
     recipe: Recipe,
     say: Say = lambda _: None,
     step: Step = lambda _done, _all: None,
+    open_test: bool = True,
 ) -> Run:
     """Choose, calibrate, refit, open the test part once.
 
@@ -273,7 +162,9 @@ def run(
     say : callable
         Told what happens, a line at a time.
     step : callable
-        Told how many fits of the cross-validation are done, of how many.
+        Told how many fits are done, of how many.
+    open_test : bool
+        Without, the test part stays closed: for a sweep, which chooses on validation.
 
     Returns
     -------
@@ -285,44 +176,31 @@ def run(
         log.append(f"{time.strftime('%H:%M:%S')} {line}")
         say(line)
 
-    chosen, candidates, p, rows = choose(problem, recipe, tell, step)
-    truth = problem.y[chosen.items]
-    right = chosen.p.argmax(axis=1) == truth
-    distance = _distances(problem, recipe, chosen.names, chosen.items)
-    rule = recipe.unknown
+    if not open_test:
+        problem = replace(problem, test=())
+    choice = choose(problem, recipe, tell, step)
+    best, distance, rule = choice.best, choice.distance, recipe.unknown
+    right = best.p.argmax(axis=1) == problem.y[best.items]
     unknown = choose_unknown(
-        chosen.p.max(axis=1),
+        best.p.max(axis=1),
         distance,
         right,
         rule.target_risk,
         far=rule.far,
         least_answered=rule.least_answered,
     )
+    windows = temper(choice.p, best.temperature)
     validation, predictions = levels(
-        problem, rows, temper(p, chosen.temperature), chosen.p, distance, unknown, "validation"
+        problem, choice.rows, windows, best.p, distance, unknown, "validation"
     )
-    test: dict[str, Any] = {}
-    fitted = fit_pool(problem, recipe, chosen.names, problem.pool)
-    if problem.test:
-        tell(f"test part opened: {len(problem.test)} clips, once")
-        test_rows, raw = answers(problem, recipe, fitted, problem.test)
-        table = problem.table
-        items, votes = clip_votes(
-            raw, table.item[test_rows], table.heard[test_rows], recipe.vote.rule
-        )
-        clips = temper(votes, chosen.temperature)
-        far = clip_distances(problem, fitted, items)
-        test, more = levels(
-            problem, test_rows, temper(raw, chosen.temperature), clips, far, unknown, "test"
-        )
-        predictions += more
+    fitted, test, more = _open_test(problem, recipe, choice, unknown, tell)
     if recipe.fit.refit == "all" and problem.test:
         tell("refitted on training, validation and test with the same settings")
-        everything = (*problem.pool, *problem.test)
-        fitted = fit_pool(problem, recipe, chosen.names, everything)
+        fitted = fit_pool(problem, recipe, best.names, (*problem.pool, *problem.test))
     return Run(
-        recipe, problem, chosen, candidates, unknown, validation, test, predictions, fitted, log
-    )
+        recipe, problem, best, choice.table, unknown, validation, test, predictions + more,
+        fitted, log,
+    )  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -404,5 +282,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The recipe with another seed of the split."""
-    return recipe.model_copy(update={"split": recipe.split.model_copy(update={"seed": seed})})
+    """The recipe with another seed of the split and of everything random in the models."""
+    split = recipe.split.model_copy(update={"seed": seed})
+    fit = recipe.fit.model_copy(update={"seed": seed})
+    return recipe.model_copy(update={"split": split, "fit": fit})

@@ -1,0 +1,223 @@
+"""A recipe's data set made ready: read, looked at, its windows there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from genrewise.cache import cache_dir
+from genrewise.errors import DatasetError, MissingExtra, RecipeError
+from genrewise.inputs import make_input
+from genrewise.training import datasets, models
+from genrewise.training.datasets import Dataset
+from genrewise.training.datasets.duplicates import duplicates, merge
+from genrewise.training.datasets.scan import scan
+from genrewise.training.frames import random_windows, whole
+from genrewise.training.picture_files import picture_rows
+from genrewise.training.problem import make_split, readable, without
+from genrewise.training.recipe import Recipe
+from genrewise.training.report.data import DataReport, data_report
+from genrewise.training.store import Table, extract_dataset
+from genrewise.training.table_rows import table_rows
+
+__all__ = ["FROM_FILES", "Bar", "Job", "Prepared", "find_source", "prepare", "read_dataset"]
+
+#: Kinds of input that are no sound: the kind of data set that they come from.
+FROM_FILES: Mapping[str, str] = {"picture-file": "pictures", "table": "features"}
+
+
+class Bar(Protocol):
+    """What shows progress."""
+
+    total: int | None
+
+    def update(self, done: int) -> None:
+        """Show how many are done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a recipe is run.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    name : str
+        Of the model.
+    out : Path or None
+        Where the bundle goes; None writes none.
+    folder : Path
+        Of the report.
+    say : callable
+        Told a line at a time.
+    bar : callable
+        Title and number of items to a context manager that gives a :class:`Bar`.
+    workers : int
+    open_test : bool
+        Without, the test part stays closed, as a sweep wants it.
+    fast : bool
+        On synthetic music, and so is every recipe whose weights this one starts from.
+    on_epoch : callable or None
+        Told the figures of each epoch of a network; what it raises stops the run.
+    """
+
+    recipe: Recipe
+    name: str
+    out: Path | None
+    folder: Path
+    say: Callable[[str], None] = lambda _: None
+    bar: Callable[[str, int], AbstractContextManager[Bar | None]] = lambda _t, _n: nullcontext()
+    workers: int = 0
+    open_test: bool = True
+    fast: bool = False
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None
+
+
+def data_folder() -> Path | None:
+    """Folder of the data sets that recipes name: ``$GENREWISE_DATA`` or beside the checkout."""
+    given = os.environ.get("GENREWISE_DATA")
+    places = [Path(given)] if given else [Path("data"), Path("../shared/data")]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def find_source(source: str) -> str:
+    """A data set as given, or below the data folder."""
+    folder = data_folder()
+    if not Path(source).exists() and folder is not None and (folder / source).exists():
+        return str(folder / source)
+    return source
+
+
+def read_dataset(recipe: Recipe) -> Dataset:
+    """The data set that a recipe names.
+
+    Raises
+    ------
+    RecipeError
+        It names none.
+    """
+    if not recipe.data.source:
+        raise RecipeError("a recipe without data", "a folder", "--set data.source=FOLDER")
+    source = find_source(recipe.data.source)
+    return datasets.read(source, labels=recipe.data.labels or None, group_by=recipe.data.group_by)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A data set that can be learnt from: looked at, and its windows there."""
+
+    dataset: Dataset
+    table: Table
+    looked: DataReport
+    failed: tuple[tuple[str, str], ...]
+
+
+def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[int, str]]:
+    """The data set with near-duplicates in one group, its report, and what is unreadable."""
+    place = cache_dir() / "scans"
+    if dataset.kind != "audio":
+        report = data_report(dataset)
+        job.say(f"{report.clips} {dataset.kind} of {report.groups} groups")
+        return dataset, report, {}
+    with job.bar("files looked at", len(dataset)) as bar:
+        progress = bar.update if bar else None
+        facts = scan(dataset, workers=job.workers, progress=progress, folder=place)
+    pairs = duplicates(dataset, facts)
+    report = data_report(dataset, facts, pairs)
+    job.say(f"{report.clips} clips of {report.tracks} tracks in {report.groups} groups")
+    for warning in report.warnings:
+        job.say(f"warning: {warning}")
+    return merge(dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
+
+
+def _need_libraries() -> None:
+    """Say at once, not after all the work, that a library of its end is missing.
+
+    Raises
+    ------
+    MissingExtra
+    """
+    for name in ("matplotlib", "onnx", "skl2onnx", "onnxmltools"):
+        with suppress(ValueError):  # a module that was switched off
+            if find_spec(name):
+                continue
+        raise MissingExtra("training", "train", name)
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    """Make every input and every member once: what is wrong with them is said at once."""
+    _need_libraries()
+    for spec in recipe.features.values():
+        if spec.get("kind") not in FROM_FILES:
+            (whole if recipe.windows.count else make_input)(spec)
+    for member in recipe.model.members.values():
+        models.make(member.model, 2, recipe.fit.seed, **member.params)
+    if recipe.augment.waveform and recipe.windows.count:
+        raise RecipeError(
+            "changed copies of the sound with random windows",
+            "one of them",
+            "leave out windows.count or augment.waveform",
+        )
+
+
+def _kind(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse inputs that this kind of data set does not have."""
+    for name, spec in recipe.features.items():
+        wanted = FROM_FILES.get(str(spec.get("kind")), "audio")
+        if dataset.kind != wanted:
+            raise DatasetError(
+                f"{dataset.name}: a data set of {dataset.kind} for the input {name}, "
+                f"{spec.get('kind')}",
+                f"a data set of {'music' if wanted == 'audio' else wanted}",
+            )
+
+
+def _table(job: Job, dataset: Dataset) -> Table:
+    """Windows of a data set, whatever it is made of."""
+    recipe = job.recipe
+    name, spec = next(iter(recipe.features.items()))
+    with job.bar("files", len(dataset)) as bar:
+        progress = bar.update if bar else None
+        if dataset.kind == "features":
+            found = table_rows(dataset)
+            return replace(found, arrays={name: found.arrays["table"]})
+        if dataset.kind == "pictures":
+            settings = {k: v for k, v in spec.items() if k != "kind"}
+            found = picture_rows(dataset, workers=job.workers, progress=progress, **settings)
+            return replace(found, arrays={name: found.arrays["picture"]})
+        if recipe.windows.count:
+            return random_windows(
+                dataset,
+                recipe.features,
+                recipe.windows.count,
+                recipe.windows.seed,
+                workers=job.workers,
+                progress=progress,
+            )
+        rule = recipe.windows.rule()
+        return extract_dataset(
+            dataset, recipe.features, rule, workers=job.workers, progress=progress
+        )
+
+
+def prepare(job: Job) -> Prepared:
+    """Read, look, extract; what cannot be learnt from is refused before the long work."""
+    recipe = job.recipe
+    _check_recipe(recipe)
+    dataset = read_dataset(recipe)
+    _kind(recipe, dataset)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    dataset, looked, unreadable = _looked_at(job, dataset)
+    if len(unreadable) == len(dataset):
+        why = next(iter(unreadable.values()))
+        raise DatasetError(f"{dataset.name}: no file could be read: {why}", "audio files")
+    failed = tuple((dataset.items[i].path, why) for i, why in unreadable.items())
+    dataset = without(dataset, list(unreadable))
+    make_split(dataset, recipe)
+    dataset, table, more = readable(dataset, _table(job, dataset))
+    return Prepared(dataset, table, looked, failed + more)
