@@ -1,10 +1,14 @@
-"""``genrewise evaluate``: a model on labelled music."""
+"""``genrewise evaluate``: a model on labelled music, alone or against another."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import click
 
-from genrewise.cli.options import names, no_colour_option
+from genrewise.cli.options import complete_models, names, no_colour_option
 from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
 from genrewise.cli.runs import TITLES, level_rows
 
@@ -19,9 +23,172 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
     return pairs
 
 
+def _interval(pair: Sequence[float]) -> str:
+    return "–".join(f"{edge:.3f}" for edge in pair)
+
+
+def _range(pair: Sequence[float]) -> str:
+    """An interval of a difference."""
+    return " to ".join(map(_signed, pair))
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}"  # no minus before a nought
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _show_levels(sets: Sequence[Mapping[str, Any]]) -> None:
+    """Figures by level, a few rows a data set; a second model's below the first's."""
+    rows = []
+    for one in sets:
+        rows += level_rows(one["dataset"], one)
+        if "against" in one:
+            rows += level_rows(one["against"]["model"], one["against"]["scores"])
+    table(("set", *TITLES[1:]), rows, right=tuple(range(2, len(TITLES))))
+
+
+def _show_falls(falls: Sequence[Mapping[str, Any]]) -> None:
+    """Recall of each genre in the first data set and in the others, and what is lost."""
+    for one in falls:
+        if not one["genres"]:
+            say(f"{one['first']} and {one['other']} have no genre in common")
+            continue
+        rows = [
+            (
+                genre,
+                str(row["n"][0]),
+                str(row["n"][1]),
+                *(f"{row[key]:.3f}" for key in ("first", "other")),
+                _signed(row["fall"]),
+                "",
+            )
+            for genre, row in one["genres"].items()
+        ]
+        mean = one["mean"]
+        last = [f"{mean[key]:.3f}" for key in ("first", "other")]
+        rows.append(("mean", "", "", *last, _signed(mean["fall"]), _range(mean["interval"])))
+        first, other = one["first"], one["other"]
+        titles = ("recall", f"n {first}", f"n {other}", first, other, "fall", "95 % interval")
+        _gap()
+        table(titles, rows, right=range(1, len(titles)))
+
+
+def _show_against(one: Mapping[str, Any]) -> None:
+    """Two models on the same clips and tracks."""
+    found = one["against"]
+    _gap()
+    rows = [
+        (
+            level,
+            str(s["n"]),
+            *(str(s[key]) for key in ("both", "only_a", "only_b", "neither")),
+            _signed(s["difference"]),
+            _range(s["interval"]),
+            f"{s['p']:.2g}",
+        )
+        for level, s in ((level, found[level]) for level in ("clip", "track"))
+    ]
+    titles = (
+        f"A − B, {one['dataset']}",
+        "n",
+        "both",
+        "only A",
+        "only B",
+        "neither",
+        "difference",
+        "95 %",
+        "p",
+    )
+    table(titles, rows, right=range(1, len(titles)))
+    say(f"A: {one['model']}; B: {found['model']}; p: McNemar's exact test")
+
+
+def _show_robustness(one: Mapping[str, Any]) -> None:
+    """One row a damage."""
+    _gap()
+    rows = [
+        (
+            row["damage"],
+            str(row["n"]),
+            f"{row['accuracy']:.3f}",
+            _interval(row["interval"]),
+            _signed(row["change"]),
+            f"{row['answered']:.0%}",
+            _share(row["right_when_answered"]),
+            _signed(row["truth"]),
+            f"{row['changed']:.0%}",
+        )
+        for row in one["robustness"]["rows"]
+    ]
+    titles = (
+        f"{one['dataset']}, damaged",
+        "n",
+        "accuracy",
+        "95 % interval",
+        "change",
+        "answered",
+        "right",
+        "p(truth)",
+    )
+    table((*titles, "other answer"), rows, right=range(1, len(titles) + 1))
+    for name in one["robustness"]["untouched"]:
+        say(f"{name}: changes none of these files")
+
+
+def _gap() -> None:
+    ready_stdout().write("\n")
+
+
+def _show(report: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]) -> None:
+    """All tables on standard output."""
+    _show_levels(sets)
+    _show_falls(report.get("falls", ()))
+    for one in sets:
+        if "against" in one:
+            _show_against(one)
+        if "robustness" in one:
+            _show_robustness(one)
+
+
+def _tell(sets: Sequence[Mapping[str, Any]]) -> int:
+    """Say what became of labels and files; the exit code."""
+    failed = False
+    for one in sets:
+        for line in one["warnings"]:
+            say(f"warning: {line}")
+        for label, name in one["repaired"].items():
+            say(f"{label} is taken for {name}")
+        for label, name in one["taken"].items():
+            say(f"left out: {label}; another label is {name} already. Both: --map {label}={name}")
+        for label in one["left_out"]:
+            say(f"left out: {label}, as the map says")
+        for label in one["outside"]:
+            say(f"left out: {label}, which the model does not know")
+        lost = [*one["failed"], *one.get("robustness", {}).get("failed", ())]
+        for path, reason in dict.fromkeys(map(tuple, lost)):
+            say(f"{path}: {reason}")
+        failed = failed or bool(lost)
+    return int(failed)
+
+
 @click.command()
-@click.argument("model", metavar="NAME|FILE")
-@click.argument("source", metavar="FOLDER|MANIFEST|NAME")
+@click.argument("model", metavar="NAME|FILE", shell_complete=complete_models)
+@click.argument("sources", metavar="FOLDER|MANIFEST|NAME...", nargs=-1, required=True)
+@click.option(
+    "--against",
+    default="",
+    metavar="NAME|FILE",
+    shell_complete=complete_models,
+    help="A second model on the same clips: McNemar's exact test, and the difference.",
+)
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help="Also with damaged audio: softer, clipped, mp3, telephone, noise, faster, …",
+)
 @click.option(
     "--map",
     "mapping",
@@ -29,6 +196,12 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
     metavar="A=B",
     callback=_pairs,
     help="Label A of the music is label B of the model.",
+)
+@click.option(
+    "--map-file",
+    default="",
+    metavar="FILE",
+    help="Many of these: CSV with the columns label and model, or TOML; empty leaves out.",
 )
 @click.option(
     "--part",
@@ -39,7 +212,21 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
 )
 @click.option("--labels", default="", metavar="A,B,…", callback=names, help="These genres only.")
 @click.option("--restrict", is_flag=True, help="Choose among the data set's labels only.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    metavar="N",
+    help="N clips of each data set at the most, spread evenly over genres and groups.",
+)
 @click.option("--group-by", default="", metavar="RULE", help="What the interval resamples.")
+@click.option(
+    "-o",
+    "--out",
+    default=None,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for report.html, report.json, predictions.csv and table.tex.",
+)
 @click.option("--workers", type=click.IntRange(0), default=0, metavar="N", help="0: one a CPU.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @no_colour_option
@@ -47,38 +234,52 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
 def evaluate(
     ctx: click.Context,
     model: str,
-    source: str,
+    sources: tuple[str, ...],
+    against: str,
+    robustness: bool,
     mapping: dict[str, str],
+    map_file: str,
     part: str,
     labels: list[str],
     restrict: bool,
+    limit: int | None,
     group_by: str,
+    out: Path | None,
     workers: int,
     as_json: bool,
 ) -> None:
-    """Score a model on labelled music: accuracy with its interval, by track, clip and window."""
+    """Score a model on labelled music: accuracy with its interval, by track, clip and window.
+
+    Several data sets stand side by side, with what each genre loses from the first to the
+    others.
+    """
+    from genrewise.training.evaluate import Question
     from genrewise.training.evaluate import evaluate as score
 
-    with Progress("files") as bar:
-        found = score(
-            model,
-            source,
-            mapping=mapping,
-            part=part,
-            labels=labels,
-            restrict=restrict,
-            group_by=group_by,
-            workers=workers,
-            progress=bar.update,
-        )
+    question = Question(
+        model,
+        sources,
+        against=against,
+        mapping=mapping,
+        map_file=map_file,
+        part=part,
+        labels=tuple(labels),
+        restrict=restrict,
+        group_by=group_by,
+        limit=limit or 0,
+        robustness=robustness,
+        workers=workers,
+        bars=Progress,
+    )
+    found = score(question)
+    if out is not None:
+        from genrewise.training.report.evaluation import write_evaluation
+
+        write_evaluation(out, found)
     if as_json:
-        ready_stdout().write(json_text(found, 1) + "\n")
+        ready_stdout().write(json_text(found.report, 1) + "\n")
     else:
-        rows = level_rows(part or "all", found)
-        table(TITLES, rows, right=tuple(range(2, len(TITLES))))
-    for label in found["outside"]:
-        say(f"left out: {label}, which the model does not know")
-    for path, reason in found["failed"]:
-        say(f"{path}: {reason}")
-    if found["failed"]:
-        ctx.exit(1)
+        _show(found.report, found.sets)
+    if out is not None:
+        say(f"report: {out / 'report.html'}")
+    ctx.exit(_tell(found.sets))

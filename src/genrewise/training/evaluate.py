@@ -1,185 +1,351 @@
-"""Any model on any labelled music."""
+"""Any model on any labelled music: one set or several, alone or against another model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genrewise import engine
-from genrewise.errors import DatasetError, nearest
+from genrewise.errors import DatasetError, UnknownName
 from genrewise.inference import Classifier
 from genrewise.training import datasets
+from genrewise.training.answers import Bars, answer, no_bar, wanted_items
+from genrewise.training.compare import against, fall
 from genrewise.training.datasets import Dataset
-from genrewise.training.levels import sections
+from genrewise.training.heard import Heard
+from genrewise.training.levels import answer_row
+from genrewise.training.mapping import Match, check_map, match, read_map, refuse_strangers
 from genrewise.training.metrics import level_scores
+from genrewise.training.report.listen import sources
+from genrewise.training.robustness import robustness
 
-__all__ = ["evaluate"]
-
-#: Seconds that one file may take.
-TIME_LIMIT = 600.0
+__all__ = ["Evaluation", "Question", "evaluate"]
 
 
 @dataclass(frozen=True)
-class _Job:
-    model: str
-
-    def __call__(self) -> Callable[[tuple[str, float, float | None]], dict[str, Any]]:
-        classifier = Classifier(self.model)
-
-        def work(task: tuple[str, float, float | None]) -> dict[str, Any]:
-            source, start, duration = task
-            answer = classifier.predict_file(source, start=start, duration=duration)
-            return {
-                "p": list(answer.probabilities.values()),
-                "answered": answer.genre is not None,
-                "timeline": [segment.probabilities for segment in answer.timeline],
-            }
-
-        return work
-
-
-def _shared_labels(
-    model: Sequence[str], dataset: Dataset, mapping: Mapping[str, str]
-) -> dict[str, int]:
-    """Index into the model's labels of each label of the data set that it knows."""
-    for ours, theirs in mapping.items():
-        for what, name, known in (("data", ours, dataset.labels), ("model", theirs, model)):
-            if name not in known:
-                close = nearest(name, known)
-                raise DatasetError(
-                    f"--map {ours}={theirs}: {name} is no label of the {what}",
-                    f"one of {', '.join(known)}",
-                    f"did you mean {close[0]}?" if close else "",
-                )
-    found: dict[str, int] = {}
-    for label in dataset.labels:
-        name = mapping.get(label, label)
-        if name in model:
-            found[label] = list(model).index(name)
-    if not found:
-        close = nearest(dataset.labels[0], model)
-        raise DatasetError(
-            f"{dataset.name}: none of its labels ({', '.join(dataset.labels[:8])})",
-            f"some of the model's: {', '.join(model)}",
-            f"map them: --map {dataset.labels[0]}={close[0] if close else model[0]}",
-        )
-    return found
-
-
-def evaluate(
-    model: str,
-    source: str,
-    *,
-    mapping: Mapping[str, str] | None = None,
-    part: str = "",
-    labels: Sequence[str] = (),
-    restrict: bool = False,
-    group_by: str = "",
-    workers: int = 0,
-    progress: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
-    """Score a model on labelled music.
+class Question:
+    """What is asked of which model.
 
     Parameters
     ----------
     model : str
         Name or file.
-    source : str
-        As for :func:`genrewise.training.datasets.read`.
-    mapping : mapping of str to str, optional
-        Label of the data set to label of the model.
+    sources : tuple of str
+        One or several, each as for :func:`genrewise.training.datasets.read`.
+    against : str
+        A second model, to be held against the first on the same clips; empty for none.
+    mapping : mapping of str to str
+        Label of a data set to label of the model.
+    map_file : str
+        A file with more of them, as of :func:`.mapping.read_map`.
     part : str
-        Items of this split only: ``train``, ``valid``, ``test``; empty takes all.
-    labels : sequence of str
-        These labels of the data set only.
+        Items of this split only: ``train``, ``valid``, ``test``; empty takes all.  Among
+        several data sets one that has no split at all is taken whole.
+    labels : tuple of str
+        These labels of the data sets only.
     restrict : bool
         Spread the probabilities over those of the data set's labels that the model knows.
     group_by : str
+    limit : int
+        So many items of each data set at the most, evenly over labels and groups; 0 takes all.
+    robustness : bool
+        Also with damaged audio.
     workers : int
-    progress : callable, optional
-        Called with the number of items done.
+    bars : callable
+        Shows progress.
+    """
 
-    Returns
-    -------
-    dict
-        ``track``, ``clip``, ``window`` as of :func:`.metrics.level_scores`, ``labels``,
-        ``failed`` and ``outside``: labels that the model does not know.
+    model: str
+    sources: tuple[str, ...]
+    against: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    map_file: str = ""
+    part: str = ""
+    labels: tuple[str, ...] = ()
+    restrict: bool = False
+    group_by: str = ""
+    limit: int = 0
+    robustness: bool = False
+    workers: int = 0
+    bars: Bars = no_bar
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation found.
+
+    Parameters
+    ----------
+    report : dict
+        Of one set: ``model``, ``dataset``, ``labels``; ``track``, ``clip``, ``window`` as of
+        :func:`.metrics.level_scores`; ``part``, ``repaired``, ``left_out``, ``taken`` and
+        ``outside`` as of :class:`.mapping.Match`; ``failed``, ``warnings``; where asked for
+        ``against`` and ``robustness``.  Of several: ``model``, ``sets`` and ``falls``.
+    predictions : list of dict
+        A row for each window, clip and track.
+    listen : mapping of str to mapping
+        Name of a data set to where its clips are heard, as of :func:`.report.listen.sources`.
+    """
+
+    report: dict[str, Any]
+    predictions: list[dict[str, Any]]
+    listen: Mapping[str, Mapping[str, tuple[str, float]]]
+
+    @property
+    def sets(self) -> list[dict[str, Any]]:
+        """The reports of the data sets, be they one or several."""
+        found: list[dict[str, Any]] = self.report.get("sets", [self.report])
+        return found
+
+
+def _read(question: Question) -> list[Dataset]:
+    """The data sets, each with a name of its own.
 
     Raises
     ------
     DatasetError
-        No label in common, or no file could be read.
+        One holds no music.
+    UnknownName
+        A label that none of them has.
     """
-    dataset = datasets.read(source, labels=labels or None, group_by=group_by)
-    classifier = Classifier(model)
-    known = _shared_labels(classifier.labels, dataset, mapping or {})
-    wanted = [
-        i
-        for i, item in enumerate(dataset.items)
-        if item.label in known and (not part or item.split == part)
+    found = [datasets.read(source, group_by=question.group_by) for source in question.sources]
+    for dataset in found:
+        if dataset.kind != "audio":
+            raise DatasetError(f"{dataset.name}: a data set of {dataset.kind}", "one of music")
+    names = [dataset.name for dataset in found]
+    if len(set(names)) < len(names):
+        found = [
+            replace(dataset, name=source)
+            for dataset, source in zip(found, question.sources, strict=True)
+        ]
+    if not question.labels:
+        return found
+    there = {label for dataset in found for label in dataset.labels}
+    for label in question.labels:
+        if label not in there:
+            raise UnknownName("label", label, there)
+    return [
+        datasets.select(dataset, [label for label in question.labels if label in dataset.labels])
+        for dataset in found
     ]
-    if not wanted:
-        there = sorted({item.split for item in dataset.items} - {""})
-        raise DatasetError(
-            f"{dataset.name}: no item in part {part!r}",
-            f"one of {', '.join(there)}" if there else "a data set with a split column",
-        )
-    tasks = [(dataset.file(i), dataset.items[i].start, dataset.items[i].duration) for i in wanted]
-    answers: dict[int, dict[str, Any]] = {}
-    failed: list[tuple[str, str]] = []
-    outcomes = engine.run(_Job(model), tasks, workers=workers, time_limit=TIME_LIMIT)
-    for done, (i, outcome) in enumerate(zip(wanted, outcomes, strict=True), start=1):
-        if outcome.kind == "ok":
-            answers[i] = outcome.value
-        else:
-            failed.append(
-                (dataset.items[i].path, outcome.error.removeprefix(f"{dataset.file(i)}: "))
+
+
+def _part_of(question: Question, dataset: Dataset) -> str:
+    """The part that is asked for; nothing for a set without a split among several sets."""
+    splits = any(item.split for item in dataset.items)
+    return question.part if splits or len(question.sources) == 1 else ""
+
+
+def _matched(
+    question: Question, found: Sequence[Dataset], models: Sequence[Classifier]
+) -> tuple[list[list[Match]], list[str]]:
+    """What each model (inner) knows of the labels of each data set, and lines to tell."""
+    labels = list(dict.fromkeys(label for dataset in found for label in dataset.labels))
+    known = list(dict.fromkeys(label for model in models for label in model.labels))
+    listed = read_map(question.map_file) if question.map_file else {}
+    lines = check_map(question.mapping, labels, known)
+    lines += check_map(listed, labels, known, question.map_file)
+    mapping = {**listed, **question.mapping}
+    found_by = [[match(d.labels, model.labels, mapping) for model in models] for d in found]
+    for dataset, own in zip(found, found_by, strict=True):
+        refuse_strangers(dataset.name, dataset.labels, models[0].labels, own[0])
+        if len(own) > 1 and not set(own[0].known) & set(own[1].known):
+            raise DatasetError(
+                f"{models[0].name} and {models[1].name} share no label of {dataset.name}"
+                f" ({', '.join(dataset.labels[:8])})",
+                "a label that both know",
+                "map them: --map",
             )
-        if progress:
-            progress(done)
-    if not answers:
-        raise DatasetError(f"{dataset.name}: no file could be read: {failed[0][1]}", "audio files")
-    keep = sorted(set(known.values())) if restrict else list(range(len(classifier.labels)))
-    scores = _scores(dataset, answers, known, keep, classifier.labels)
-    outside = [label for label in dataset.labels if label not in known]
+    return found_by, list(lines)
+
+
+def _hear(
+    question: Question,
+    name: str,
+    model: Classifier,
+    dataset: Dataset,
+    own: Match,
+    items: Sequence[int],
+) -> Heard:
+    """Ask one model about some items of a data set."""
+    keep = sorted(set(own.known.values())) if question.restrict else range(len(model.labels))
+    if len(keep) < 2:
+        raise DatasetError(
+            f"{dataset.name}: one label to choose among, {model.labels[keep[0]]}",
+            "two or more",
+            "leave out --restrict",
+        )
+    items = [i for i in items if dataset.items[i].label in own.known]
+    if not items:
+        raise DatasetError(
+            f"{dataset.name}: no clip in question bears a label of {model.name}",
+            f"some of {', '.join(own.known)}",
+        )
+    answers = answer(name, dataset, items, question.workers, question.bars)
+    return Heard(model, dataset, own, answers, tuple(keep))
+
+
+def _warnings(heard: Heard, part: str, wanted: str) -> list[str]:
+    """What a reader of the figures should know."""
+    model, dataset = heard.classifier, heard.dataset
+    learnt = model.info.training.get("data")
+    lines = list(dataset.warnings)
+    if part != wanted:
+        lines.append(f"{dataset.name} has no split: taken whole, not its part {wanted}")
+    if learnt and learnt in {dataset.name, Path(dataset.root).resolve().name}:
+        lines.append(
+            f"{model.name} learnt from a set named {learnt}: on music that it learnt from, figures"
+            " say little"
+        )
+    return lines
+
+
+def _scores(heard: Heard) -> dict[str, Any]:
+    """The figures of one model on one data set, level by level."""
     return {
-        "model": classifier.name,
-        "dataset": dataset.name,
-        "labels": [classifier.labels[c] for c in keep],
-        **scores,
-        "failed": [list(pair) for pair in failed],
-        "outside": outside,
+        name: level_scores(
+            level.truth, level.p, heard.labels, level.groups, answered=level.answered
+        )
+        for name, level in heard.levels.items()
     }
 
 
-def _scores(
-    dataset: Dataset,
-    answers: Mapping[int, Mapping[str, Any]],
-    known: Mapping[str, int],
-    keep: Sequence[int],
-    names: Sequence[str],
-) -> dict[str, Any]:
-    labels = [names[c] for c in keep]
-    items = list(answers)
-    _, groups = np.unique([dataset.items[i].group for i in items], return_inverse=True)
-    truth = np.array([keep.index(known[dataset.items[i].label]) for i in items])
-    p = np.array([answers[i]["p"] for i in items])[:, keep]
-    p /= np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
-    answered = np.array([answers[i]["answered"] for i in items])
-    cells = [(k, row) for k, i in enumerate(items) for row in answers[i]["timeline"]]
-    found: dict[str, Any] = {"clip": level_scores(truth, p, labels, groups, answered=answered)}
-    keys, votes, first = sections([dataset.items[i].section for i in items], p)
-    place = {key: n for n, key in enumerate(keys)}
-    any_answer = np.zeros(len(keys), dtype=bool)
-    for k, i in enumerate(items):
-        any_answer[place[dataset.items[i].section]] |= answered[k]
-    found["track"] = level_scores(truth[first], votes, labels, groups[first], answered=any_answer)
-    if cells:
-        of = np.array([k for k, _ in cells])
-        q = np.array([row for _, row in cells])[:, keep]
-        q /= np.maximum(q.sum(axis=1, keepdims=True), 1e-12)
-        found["window"] = level_scores(truth[of], q, labels, groups[of])
-    return found
+def _report(heard: Heard, part: str, wanted: str) -> dict[str, Any]:
+    """What is told of one model on one data set."""
+    own = heard.match
+    return {
+        "model": heard.classifier.name,
+        "dataset": heard.dataset.name,
+        "part": part,
+        "labels": heard.labels,
+        **_scores(heard),
+        "failed": [],
+        "repaired": dict(own.repaired),
+        "left_out": list(own.left_out),
+        "taken": dict(own.taken),
+        "outside": list(own.outside),
+        "warnings": _warnings(heard, part, wanted),
+    }
+
+
+def _predictions(heard: Heard) -> list[dict[str, Any]]:
+    """Rows for predictions.csv."""
+    labels, rows = heard.labels, []
+    for name, level in heard.levels.items():
+        for k, i in enumerate(level.items):
+            item = heard.dataset.items[i]
+            start, stop = level.spans[k] if level.spans else ("", "")
+            place = {
+                "set": heard.dataset.name,
+                "model": heard.classifier.name,
+                "path": item.path,
+                "track": item.track,
+                "group": item.group,
+                "start": start,
+                "stop": stop,
+                "answered": "" if level.answered is None else bool(level.answered[k]),
+            }
+            row = answer_row(name, item.split, labels[level.truth[k]], level.p[k], labels)
+            rows.append({**place, **row})
+    return rows
+
+
+def _against(a: Heard, b: Heard) -> dict[str, Any]:
+    """Both models on the clips, and the tracks, that both have heard."""
+    items = set(a.answers.items) & set(b.answers.items)
+    if not items:
+        raise DatasetError(
+            f"{a.dataset.name}: no clip that both models could answer for", "one or more"
+        )
+    both = [replace(heard, answers=heard.answers.only(items)).levels for heard in (a, b)]
+    return {
+        "model": b.classifier.name,
+        "labels": [label for label in a.match.known if label in b.match.known],
+        **{
+            name: against(both[0][name].right, both[1][name].right, both[0][name].groups)
+            for name in ("clip", "track")
+        },
+        "scores": _scores(b),
+    }
+
+
+def _one(
+    question: Question, dataset: Dataset, models: Sequence[Classifier], matches: Sequence[Match]
+) -> tuple[dict[str, Any], list[dict[str, Any]], Heard]:
+    """Report and predictions of one data set."""
+    part = _part_of(question, dataset)
+    items = wanted_items(dataset, matches[0].known, part, question.limit)
+    names = (question.model, question.against)[: len(models)]
+    heard = [
+        _hear(question, name, model, dataset, own, items)
+        for name, model, own in zip(names, models, matches, strict=True)
+    ]
+    first = heard[0]
+    report = _report(first, part, question.part)
+    report["failed"] = [
+        list(pair) for pair in dict.fromkeys(f for h in heard for f in h.answers.failed)
+    ]
+    if len(heard) > 1:
+        report["against"] = _against(*heard)
+    if question.robustness:
+        truth = {i: first.place(i) for i in first.answers.items}
+        report["robustness"] = robustness(
+            question.model, dataset, truth, first.keep, question.workers, question.bars
+        )
+    return report, [row for one in heard for row in _predictions(one)], first
+
+
+def _falls(heard: Sequence[Heard]) -> list[dict[str, Any]]:
+    """From the first data set to each of the others, by track."""
+    sides = []
+    for one in heard:
+        level = one.levels["track"]
+        truth = np.array(one.keep)[level.truth]
+        sides.append({"truth": truth, "right": level.right, "groups": level.groups})
+    labels = heard[0].classifier.labels
+    return [
+        {
+            "first": heard[0].dataset.name,
+            "other": one.dataset.name,
+            **(fall(sides[0], side, labels) or {"genres": {}, "mean": None}),
+        }
+        for one, side in zip(heard[1:], sides[1:], strict=True)
+    ]
+
+
+def evaluate(question: Question) -> Evaluation:
+    """Score a model on labelled music.
+
+    Parameters
+    ----------
+    question : Question
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    DatasetError
+        No label in common, no such part, or no file could be read.
+    UnknownName, BundleError
+        No such model or label, or a damaged model.
+    """
+    models = [Classifier(name) for name in (question.model, question.against) if name]
+    found = _read(question)
+    matches, lines = _matched(question, found, models)
+    done = [
+        _one(question, dataset, models, own) for dataset, own in zip(found, matches, strict=True)
+    ]
+    reports = [report for report, _, _ in done]
+    reports[0]["warnings"] += lines
+    predictions = [row for _, rows, _ in done for row in rows]
+    listen = {dataset.name: sources(dataset) for dataset in found}
+    if len(reports) == 1:
+        return Evaluation(reports[0], predictions, listen)
+    falls = _falls([heard for _, _, heard in done])
+    whole = {"model": models[0].name, "sets": reports, "falls": falls}
+    return Evaluation(whole, predictions, listen)

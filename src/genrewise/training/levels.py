@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from genrewise.votes import vote
 if TYPE_CHECKING:
     from genrewise.training.problem import Problem
 
-__all__ = ["levels", "sections"]
+__all__ = ["answer_row", "levels", "sections"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -102,7 +102,16 @@ def levels(
     return scores, _predictions(problem, rows, windows, items, clips, (keys, votes, first), part)
 
 
-def _row(level: str, part: str, truth: str, p: F64, labels: tuple[str, ...]) -> dict[str, Any]:
+def answer_row(level: str, part: str, truth: str, p: F64, labels: Sequence[str]) -> dict[str, Any]:
+    """What predictions.csv says of one answer, but for where it was.
+
+    Parameters
+    ----------
+    level, part, truth : str
+    p : ndarray, shape (C,)
+        Probabilities, two or more.
+    labels : sequence of str, length C
+    """
     order = np.argsort(-p, kind="stable")
     found = {
         "part": part,
@@ -134,7 +143,7 @@ def _predictions(
             "group": dataset.items[item].group,
             **place,
         }
-        row = _row(level, part, dataset.items[item].label, p, dataset.labels)
+        row = answer_row(level, part, dataset.items[item].label, p, dataset.labels)
         out.append({**where, **row})
 
     for row, p in zip(rows, windows, strict=True):

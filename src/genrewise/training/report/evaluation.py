@@ -76,17 +76,26 @@ def _as_run(one: One) -> dict[str, Any]:
     }
 
 
+def _points(value: float) -> Points:
+    """A difference without a minus before a nought."""
+    return Points(round(value, 3) + 0.0)
+
+
+def _edges(pair: Sequence[float]) -> str:
+    """An interval of a difference, in hundredths."""
+    return " to ".join(grids.plain(_points(edge)) for edge in pair)
+
+
 def falls(one: One) -> Grid:
     """Recall of each genre in two collections."""
     mean = one["mean"]
     rows: list[list[grids.Cell]] = [
-        [genre, *row["n"], row["first"], row["other"], Points(row["fall"]), None]
+        [genre, *row["n"], row["first"], row["other"], _points(row["fall"]), None]
         for genre, row in one["genres"].items()
     ]
     if mean:
-        low, high = mean["interval"]
-        edges = f"{100 * low:+.1f} to {100 * high:+.1f}"
-        rows.append(["mean", None, None, mean["first"], mean["other"], Points(mean["fall"]), edges])
+        shown = [mean["first"], mean["other"], _points(mean["fall"]), _edges(mean["interval"])]
+        rows.append(["mean", None, None, *shown])
     first, other = one["first"], one["other"]
     head = ["recall", f"n {first}", f"n {other}", first, other, "points lost", "95 %"]
     return Grid(head, rows, f"From {first} to {other}, by track; genres that both hold")
@@ -98,15 +107,14 @@ def against(one: One) -> Grid:
     rows: list[list[grids.Cell]] = []
     for level in ("clip", "track"):
         s = found[level]
-        low, high = s["interval"]
         rows.append(
             [
                 level,
                 s["n"],
                 *s["accuracy"],
                 *(s[key] for key in ("both", "only_a", "only_b", "neither")),
-                Points(s["difference"]),
-                f"{100 * low:+.1f} to {100 * high:+.1f}",
+                _points(s["difference"]),
+                _edges(s["interval"]),
                 f"{s['p']:.2g}",
             ]
         )
@@ -122,10 +130,10 @@ def damages(one: One) -> Grid:
             row["damage"],
             row["n"],
             Span(row["accuracy"], *row["interval"]),
-            Points(row["change"]),
+            _points(row["change"]),
             row["answered"],
             row["right_when_answered"],
-            Points(row["truth"]),
+            _points(row["truth"]),
             row["changed"],
         ]
         for row in one["robustness"]["rows"]
@@ -148,6 +156,13 @@ def tables(found: Evaluation) -> list[Grid]:
     return [*made, *(_genres(one) for one in found.sets)]
 
 
+def _title(found: Evaluation) -> str:
+    names = [
+        one["dataset"] + (f" ({one['part']} part)" if one["part"] else "") for one in found.sets
+    ]
+    return f"{found.report['model']} on {' and '.join(names)}"
+
+
 def _headline(found: Evaluation) -> str:
     """How often the model is right, set by set, in a sentence each."""
     parts = []
@@ -160,8 +175,7 @@ def _headline(found: Evaluation) -> str:
             f" <span class=soft>95 % interval: {100 * low:.0f} to {per_cent(high)}, over"
             f" {s['groups']:,} groups.</span></p>"
         )
-    names = " and ".join(dict.fromkeys(_where(one) for one in found.sets))
-    return f"<h1>{escape(names)}</h1>\n" + "\n".join(parts)
+    return f"<h1>{escape(_title(found))}</h1>\n" + "\n".join(parts)
 
 
 def _notes(sets: Iterable[One]) -> str:
@@ -270,6 +284,5 @@ def page(found: Evaluation) -> str:
     ]
     parts += [(f"set-{k}", one["dataset"], _set(one, found)) for k, one in enumerate(found.sets)]
     parts.append(("labels", "Labels and files", _left_out(found.sets)))
-    title = ", ".join(_where(one) for one in found.sets)
     head = _headline(found) + _notes(found.sets)
-    return html.whole_page(title, head, parts, "report.json and predictions.csv")
+    return html.whole_page(_title(found), head, parts, "report.json and predictions.csv")
