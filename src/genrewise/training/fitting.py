@@ -188,8 +188,6 @@ def fit_member(
         raise DatasetError(f"{what} that are not silent", "two genres or more", _MORE)
     params = _parameters(problem, recipe, key)
     made = models.make(member.model, int(problem.y.max()) + 1, recipe.fit.seed, **params)
-    if hasattr(made, "on_epoch"):
-        made.on_epoch = problem.on_epoch
     try:
         return models.fit(made, x, truth, groups=group, valid=side)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:

@@ -6,7 +6,8 @@ import csv
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from genrewise.training.datasets.tags import tag_rows
 from genrewise.training.default import fast_settings
 from genrewise.training.fitting import Extra
 from genrewise.training.outcome import leave, protocol_of, report_of
-from genrewise.training.prepare import Job, Prepared, find_source, prepare
+from genrewise.training.prepare import Bar, Job, Prepared, find_source, prepare
 from genrewise.training.problem import Problem, make_problem
 from genrewise.training.recipe import Recipe, load
 from genrewise.training.run import Run, answers, run, to_bundle, with_seed, write_json
@@ -76,6 +77,26 @@ def _augmented(job: Job, problem: Problem, recipe: Recipe) -> Problem:
     return replace(problem, augmented=copies)
 
 
+@contextmanager
+def _epochs(job: Job, recipe: Recipe) -> Iterator[Bar | None]:
+    """Progress by fits; where networks learn, by the epochs of each."""
+    if not _random(recipe):
+        with job.bar("fits", 0) as bar:
+            yield bar
+        return
+    from genrewise.training.models.training_loop import watcher
+
+    with job.bar("epochs", 0) as bar:
+        token = None
+        if watcher.get() is None and bar:
+            token = watcher.set(lambda row: bar.update(int(row["epoch"])))
+        try:
+            yield None
+        finally:
+            if token:
+                watcher.reset(token)
+
+
 def learn(job: Job, ready: Prepared, recipe: Recipe) -> Run:
     """Split and run; warnings of the libraries become lines."""
     extra = _extra(recipe, ready.dataset)
@@ -83,8 +104,8 @@ def learn(job: Job, ready: Prepared, recipe: Recipe) -> Run:
     for warning in problem.split.warnings:
         job.say(f"warning: {warning}")
     problem = _augmented(job, problem, recipe)
-    problem = replace(problem, starts=_starts(job, recipe), on_epoch=job.on_epoch)
-    with warnings.catch_warnings(record=True) as caught, job.bar("fits", 0) as bar:
+    problem = replace(problem, starts=_starts(job, recipe))
+    with warnings.catch_warnings(record=True) as caught, _epochs(job, recipe) as bar:
         warnings.simplefilter("always")
 
         def step(done: int, steps: int) -> None:

@@ -62,8 +62,6 @@ class Job:
         Without, the test part stays closed, as a sweep wants it.
     fast : bool
         On synthetic music, and so is every recipe whose weights this one starts from.
-    on_epoch : callable or None
-        Told the figures of each epoch of a network; what it raises stops the run.
     """
 
     recipe: Recipe
@@ -75,7 +73,6 @@ class Job:
     workers: int = 0
     open_test: bool = True
     fast: bool = False
-    on_epoch: Callable[[Mapping[str, float]], None] | None = None
 
 
 def data_folder() -> Path | None:

@@ -6,7 +6,7 @@ cross-validation, so it needs two groups of a genre before one of them may be te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,8 +46,6 @@ class Problem:
         Windows of changed copies of what is learnt from, by the same items.
     starts : mapping of str to str
         File of the weights that a network member starts from.
-    on_epoch : callable or None
-        Told the figures of each epoch of a network.
     """
 
     dataset: Dataset
@@ -61,7 +59,6 @@ class Problem:
     failed: Failed = ()
     augmented: Table | None = None
     starts: Mapping[str, str] = field(default_factory=dict)
-    on_epoch: Callable[[Mapping[str, float]], None] | None = None
 
 
 def without(dataset: Dataset, failed: Sequence[int]) -> Dataset:
