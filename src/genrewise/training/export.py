@@ -33,7 +33,7 @@ from genrewise.training.graphs import (
 #: The newest that the converters of boosted trees write; their nodes mean the same in ours.
 TREES_OPSET = 15
 
-__all__ = ["check_parity", "run_onnx", "to_onnx"]
+__all__ = ["check_parity", "embedding_onnx", "run_onnx", "to_onnx"]
 
 
 def to_onnx(estimator: Any, example: NDArray[Any], n_classes: int = 0) -> bytes:
@@ -243,7 +243,12 @@ def _lightgbm(estimator: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _torch(estimator: Any, shape: tuple[int, ...]) -> Any:
-    """A network that gives probabilities, through the tracing exporter.
+    """A network that gives probabilities."""
+    return _traced(estimator.export_module(), shape, "probabilities")
+
+
+def _traced(module: Any, shape: tuple[int, ...], output: str) -> Any:
+    """A torch module through the tracing exporter.
 
     It needs nothing beside torch, whose version is pinned; its successor wants onnxscript.
     """
@@ -255,16 +260,39 @@ def _torch(estimator: Any, shape: tuple[int, ...]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            estimator.export_module(),
+            module,
             (sample,),
             out,  # type: ignore[arg-type]  # the tracing exporter takes a file object
             dynamo=False,
             opset_version=OPSET,
             input_names=["x"],
-            output_names=["probabilities"],
-            dynamic_axes={"x": {0: "N"}, "probabilities": {0: "N"}},
+            output_names=[output],
+            dynamic_axes={"x": {0: "N"}, output: {0: "N"}},
         )
     return onnx.load_model_from_string(out.getvalue())
+
+
+def embedding_onnx(
+    network: Any, shape: tuple[int, ...], matrix: NDArray[np.float64], offset: NDArray[np.float64]
+) -> bytes:
+    """A network up to its last layer but one, then an affine map.
+
+    Parameters
+    ----------
+    network : Network
+        Fitted.
+    shape : tuple of int
+        Of one row of its input.
+    matrix, offset : ndarray, shape (d, e) and (e,)
+        On the values of ``network.embed``.
+
+    Returns
+    -------
+    bytes
+        ONNX with input ``x`` (n, ...) and output ``embedding`` (n, e), float32.
+    """
+    module = network.embedding_module(matrix, offset)
+    return bytes(_traced(module, shape, "embedding").SerializeToString())
 
 
 #: Class names, as importing every library to ask for its classes would cost seconds.

@@ -25,6 +25,9 @@ from genrewise.training.run import Run, versions, write_json
 
 __all__ = ["leave", "protocol_of", "report_of"]
 
+#: Packages that only some models learn by.
+_LEARNERS = ("torch", "skorch", "xgboost-cpu", "lightgbm")
+
 #: Points of the plane and of the page; more would only cover each other.
 MOST_POINTS = 1000
 
@@ -86,7 +89,7 @@ def report_of(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
         "best_epoch": {name: net.best_epoch_ for name, net in nets.items()},
         "log": [line.partition(" ")[2] for line in result.log],
         "version": versions()["genrewise"],
-        "environment": versions(),
+        "environment": versions(_LEARNERS),
     }
 
 

@@ -203,15 +203,27 @@ def run(
     )  # fmt: skip
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter."""
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python, of the packages that every model needs, and of some more."""
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _embedding_file(problem: Problem, ships: Fitted) -> bytes:
+    """The embedding as ONNX: of a network's last layer but one, or of the inputs."""
+    from genrewise.training.affine import affine_onnx
+    from genrewise.training.export import embedding_onnx
+
+    embedding, first = ships.embedding, ships.estimators[ships.names[0]]
+    if not hasattr(first, "embed"):
+        return affine_onnx(embedding.matrix, embedding.offset)
+    shape = problem.table.arrays[ships.embedding_inputs[0]].shape[1:]
+    return embedding_onnx(first, shape, embedding.matrix, embedding.offset)
 
 
 def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> bundles.Bundle:
@@ -222,7 +234,6 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
     ParityError
         The exported networks disagree with the fitted ones.
     """
-    from genrewise.training.affine import affine_onnx
     from genrewise.training.export import check_parity, to_onnx
 
     recipe, problem, ships = result.recipe, result.problem, result.ships
@@ -238,7 +249,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
         check_parity(ships.estimators[key], files[f"{key}.onnx"], x)
         members.append(bundles.Member(f"{key}.onnx", member.inputs, weights))
     embedding = ships.embedding
-    files["embedding.onnx"] = affine_onnx(embedding.matrix, embedding.offset)
+    files["embedding.onnx"] = _embedding_file(problem, ships)
     used = {i for m in members for i in m.inputs} | set(ships.embedding_inputs)
     specs = {i: make_input(recipe.features[i]) for i in recipe.features if i in used}
     info = bundles.BundleInfo(
