@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from genrewise.cli import main
-from genrewise.training.datasets import read
+from genrewise.features.pictures import png
+from genrewise.training.datasets import fma_miniature, read
 from genrewise.training.datasets.synthetic import generate
 from genrewise.training.splits import read_split
 
@@ -140,12 +143,13 @@ def test_split_keeps_copies_together(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["datasets", "list"]) == 0
     shown = capsys.readouterr().out
-    assert "synthetic" in shown
+    assert "fma_metadata.zip" in shown
+    assert max(map(len, shown.split("label set")[0].splitlines())) <= 96
     assert "bouncy, tekno, warzone, industrial, non-techno-drop" in shown
     assert main(["datasets", "list", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["label sets"]["gtzan-10"][4] == "hiphop"
-    assert "synthetic" in values["data sets"]
+    assert set(values["data sets"]["synthetic"]) == {"what", "form", "get"}
 
 
 def test_synthetic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,5 +163,84 @@ def test_synthetic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["datasets", "--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("list", "report", "split", "synthetic"):
+    for name in ("list", "check", "report", "split", "synthetic"):
         assert name in shown
+
+
+# -- check
+
+
+@pytest.fixture
+def copy(music: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(music, tmp_path / "copy")
+
+
+def test_check_writes_compares_and_fails(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["datasets", "check", str(copy), "--workers", "1"]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "copy (audio): 24 of 25 files are of a genre" in shown
+    assert "SHA256SUMS" not in shown
+    assert main([*command, "--no-audio", "--write"]) == 0
+    shown = capsys.readouterr()
+    assert "SHA256SUMS: checksums of 25 files" in shown.err
+    assert "SHA256SUMS: 25 agree, 0 differ, 0 are not here\n" in shown.out
+    # One byte of music, which decodes as before.
+    song = copy / "waltz" / "waltz.00003.wav"
+    data = bytearray(song.read_bytes())
+    data[-1] ^= 1
+    song.write_bytes(bytes(data))
+    assert main([*command, "--json"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert values["lists"][0]["differ"] == ["waltz/waltz.00003.wav"]
+    assert values["unreadable"] == []
+    assert values["good"] is False
+
+
+def test_check_with_a_list_elsewhere(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "sums.txt"
+    command = ["datasets", "check", str(copy), "--no-audio", "--sums", str(target)]
+    assert main(command) == 2
+    assert "no such file; --write makes it" in capsys.readouterr().err
+    assert main([*command, "--write"]) == 0
+    assert not (copy / "SHA256SUMS").exists()
+    (copy / "waltz" / "waltz.00000.wav").unlink()
+    capsys.readouterr()
+    assert main(command) == 1
+    assert "not here: 1\n  waltz/waltz.00000.wav\n" in capsys.readouterr().out
+
+
+def test_check_finds_what_cannot_be_decoded(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copy / "techno" / "techno.00000.wav").write_bytes(b"no music")
+    assert main(["datasets", "check", str(copy), "--workers", "1"]) == 1
+    assert "unreadable: 1\n  techno/techno.00000.wav: " in capsys.readouterr().out
+    assert main(["datasets", "check", str(copy), "--no-audio"]) == 0
+
+
+def test_check_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for genre in ("jazz", "rock"):
+        (tmp_path / genre).mkdir()
+        for n in range(3):
+            pixels = np.full((4, 4), 40 * n, dtype=np.uint8)
+            (tmp_path / genre / f"{n}.png").write_bytes(png(pixels))
+    (tmp_path / "rock" / "2.png").write_bytes(b"x")
+    assert main(["datasets", "check", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    assert "(pictures): 6 of 6 files are of a genre" in shown
+    assert "unreadable: 1\n  rock/2.png: no picture that Pillow reads\n" in shown
+    assert "equal files: 2\n  jazz/0.png = rock/0.png\n" in shown
+
+
+def test_check_of_fma(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The list that lies in its folder is used without being named."""
+    root = fma_miniature.generate(tmp_path, 3, 1.0, tracks_per_artist=1)
+    song = root / "fma_small" / "000" / "000175.mp3"
+    song.write_bytes(song.read_bytes()[:-10])
+    assert main(["datasets", "check", f"fma:{root}", "--no-audio", "--json"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    (one,) = values["lists"]
+    assert one["name"] == "fma_small/checksums"
+    assert (one["agree"], one["differ"]) == (23, ["fma_small/000/000175.mp3"])
+    assert [c["files"] for c in values["counts"]] == [3] * 8

@@ -14,7 +14,7 @@ from PIL import Image
 from genrewise.errors import DatasetError, MissingExtra
 from genrewise.features.pictures import _resized
 from genrewise.training.datasets import Dataset, Item, read
-from genrewise.training.picture_files import picture_rows
+from genrewise.training.picture_files import picture_rows, unreadable
 
 W = 255
 
@@ -155,6 +155,9 @@ def test_broken_pictures_are_listed(tmp_path: Path) -> None:
     assert reasons[4] == "No such file or directory"
     assert reasons[5] == "pixels of 32 bits (mode F); 8 or 16 are read"
     assert seen == [6]
+    named = [(names[i], why) for i, why in table.failed]
+    assert list(unreadable(pictures(tmp_path, *names), progress=seen.append)) == named
+    assert seen == [6, 1, 2, 3, 4, 5, 6]
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(

@@ -1,4 +1,4 @@
-"""``genrewise datasets``: look at a data set, split it, make a synthetic one."""
+"""``genrewise datasets``: look at a data set, check a copy, split it, make a synthetic one."""
 
 from __future__ import annotations
 
@@ -17,34 +17,42 @@ if TYPE_CHECKING:
 __all__ = ["datasets"]
 
 
-def _data_options(command: Any) -> Any:
-    """Add the data set and what of it is meant."""
-    for add in (
-        click.option(
-            "--workers",
-            type=click.IntRange(0),
-            default=0,
-            metavar="N",
-            help="Processes; 0: one a CPU.",
-        ),
-        click.option(
-            "--audio/--no-audio", default=True, help="Decode the music, or look at names only."
-        ),
-        click.option(
-            "--labels", default="", metavar="A,B,…", callback=names, help="These genres only."
-        ),
-        click.option(
-            "--group-by",
-            default="",
-            metavar="RULE",
-            help="What must not be split: a column of the manifest, artist, album, tags,"
-            " folder, file, or a list LIST.csv with track and group.",
-        ),
-        no_colour_option,
-        click.argument("source", metavar="FOLDER|MANIFEST|TABLE|NAME"),
-    ):
+_WORK = (
+    click.option(
+        "--workers", type=click.IntRange(0), default=0, metavar="N", help="Processes; 0: one a CPU."
+    ),
+    click.option(
+        "--audio/--no-audio", default=True, help="Decode the music, or look at names only."
+    ),
+    no_colour_option,
+)
+_SOURCE = click.argument("source", metavar="FOLDER|MANIFEST|TABLE|NAME")
+_CHOICE = (
+    click.option(
+        "--labels", default="", metavar="A,B,…", callback=names, help="These genres only."
+    ),
+    click.option(
+        "--group-by",
+        default="",
+        metavar="RULE",
+        help="What must not be split: a column of the manifest, artist, album, tags,"
+        " folder, file, or a list LIST.csv with track and group.",
+    ),
+)
+
+
+def _work_options(command: Any) -> Any:
+    """Add the data set and how it is looked at."""
+    for add in (*_WORK, _SOURCE):
         command = add(command)
     return command
+
+
+def _data_options(command: Any) -> Any:
+    """Add the data set, what of it is meant, and how it is looked at."""
+    for add in _CHOICE:
+        command = add(command)
+    return _work_options(command)
 
 
 def _scan(dataset: Dataset, audio: bool, workers: int) -> tuple[Facts, ...]:
@@ -57,27 +65,99 @@ def _scan(dataset: Dataset, audio: bool, workers: int) -> tuple[Facts, ...]:
         return scan(dataset, workers=workers, progress=progress.update)
 
 
+def _unreadable(dataset: Dataset, audio: bool, workers: int) -> tuple[tuple[str, str], ...]:
+    """Items that cannot be decoded, and why."""
+    if dataset.kind != "pictures" or not audio:
+        return tuple((f.path, f.error) for f in _scan(dataset, audio, workers) if f.error)
+    from genrewise.training.picture_files import unreadable
+
+    with Progress("pictures", len(dataset)) as progress:
+        return unreadable(dataset, workers=workers, progress=progress.update)
+
+
 @click.group()
 def datasets() -> None:
-    """Look at a data set, split it, make a synthetic one."""
+    """Look at a data set, check a copy, split it, make a synthetic one."""
 
 
 @datasets.command("list")
 @no_colour_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(as_json: bool) -> None:
-    """Data sets that a name stands for, and label sets that are known."""
-    from genrewise.labels import LABEL_SETS
-    from genrewise.training.datasets import ABOUT, DATASETS
+    """Data sets that are known, what a copy looks like and how to get one; label sets."""
+    from dataclasses import asdict
 
-    named = {name: ABOUT.get(name, "by a plug-in") for name in DATASETS}
+    from genrewise.labels import LABEL_SETS
+    from genrewise.training.datasets import DATASETS
+    from genrewise.training.datasets.known import KNOWN, Known
+
+    plugged = {name: Known("by a plug-in", name, "") for name in DATASETS if name not in KNOWN}
+    known = dict(KNOWN) | plugged
     sets = {s.name: list(s.labels) for s in LABEL_SETS.values()}
     if as_json:
-        ready_stdout().write(json_text({"data sets": named, "label sets": sets}, 1) + "\n")
+        values = {name: asdict(one) for name, one in known.items()}
+        ready_stdout().write(json_text({"data sets": values, "label sets": sets}, 1) + "\n")
         return
-    table(["data set", "what it is"], list(named.items()))
-    click.echo()
+    for name, one in known.items():
+        click.echo(name)
+        for title, text in asdict(one).items():
+            if text:
+                click.echo(click.wrap_text(text, 96, f"  {title:<6}", " " * 8))
+        click.echo()
     table(["label set", "genres"], [[name, ", ".join(own)] for name, own in sets.items()])
+
+
+@datasets.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--write", is_flag=True, help="Write the checksums of the files as they are now.")
+@click.option(
+    "--sums",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The list of checksums; by default SHA256SUMS in the folder.",
+)
+@_work_options
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    source: str,
+    audio: bool,
+    workers: int,
+    as_json: bool,
+    write: bool,
+    sums: Path | None,
+) -> None:
+    """Whether a copy is whole: files a genre, missing numbers, unreadable and equal files.
+
+    Every file is held against the list of checksums that --write made, against lists that
+    came with the copy (FMA's "checksums") and against published checksums of archives.
+    sha256sum -c reads the list as well.  Exit code 1 where a file cannot be read, is gone or
+    is another than listed.
+    """
+    from genrewise.training import datasets as data
+    from genrewise.training.datasets import check as checks
+    from genrewise.training.datasets.folder import walk
+    from genrewise.training.datasets.sums import SUMS, hash_files, write_list
+
+    dataset = data.read(source)
+    root = Path(dataset.root)
+    own = sums or root / SUMS
+    files = [file for file in walk(root) if root / file != own]
+    with Progress("files", len(files)) as progress:
+        found = hash_files(root, files, workers=workers, progress=progress.update)
+    if write:
+        write_list(own, {file: digest for file, digest in found.items() if digest})
+        say(f"{own}: checksums of {len(found)} files")
+    elif sums and not sums.is_file():
+        raise click.BadParameter(f"{sums}: no such file; --write makes it", param_hint="--sums")
+    unreadable = _unreadable(dataset, audio, workers)
+    result = checks.check(
+        dataset, found, unreadable, own if own.is_file() else None, workers=workers
+    )
+    out = ready_stdout()
+    out.write(json_text(result.to_json(), 1) + "\n" if as_json else checks.text(result))
+    ctx.exit(0 if result.good else 1)
 
 
 @datasets.command()

@@ -25,7 +25,7 @@ from genrewise.training.table_rows import single_windows
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["picture_rows"]
+__all__ = ["picture_rows", "unreadable"]
 
 F32 = NDArray[np.float32]
 #: Left, top, right, bottom in pixels; right and bottom are the first ones outside.
@@ -145,12 +145,40 @@ def _pixels(file: str, box: Box | None, size: tuple[int, int], grey: bool) -> F3
     return np.asarray((x[None] if grey else np.moveaxis(x, -1, 0)) / 255, dtype=np.float32)
 
 
-def _check(dataset: Dataset, size: tuple[int, int]) -> None:
+def unreadable(
+    dataset: Dataset, *, workers: int = 0, progress: Progress | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Pictures that cannot be read: path and reason of each.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of kind ``"pictures"``.
+    workers : int
+        Threads; 0 means one a usable CPU.
+    progress : callable, optional
+        Called with the number of items done.
+
+    Raises
+    ------
+    DatasetError, MissingExtra
+        As :func:`picture_rows`.
+    """
+    _check(dataset)
+    files, found = [dataset.file(i) for i in range(len(dataset))], []
+    with _guarded(), ThreadPoolExecutor(workers or engine.usable_cpus()) as pool:
+        for i, one in enumerate(pool.map(_look, files)):
+            if one.error:
+                found.append((dataset.items[i].path, one.error))
+            if progress:
+                progress(i + 1)
+    return tuple(found)
+
+
+def _check(dataset: Dataset) -> None:
     """Refuse what no picture can be had of, before the work."""
     if dataset.kind != "pictures":
         raise DatasetError(f"{dataset.name}: a data set of {dataset.kind}", "one of pictures")
-    if min(size) < 1:
-        raise DatasetError(f"pictures of {size[0]}x{size[1]}", "a width and height of 1 or more")
     try:
         import PIL  # noqa: F401 - needed in the threads
     except ModuleNotFoundError as error:
@@ -196,7 +224,9 @@ def picture_rows(
     MissingExtra
         Without Pillow.
     """
-    _check(dataset, size)
+    _check(dataset)
+    if min(size) < 1:
+        raise DatasetError(f"pictures of {size[0]}x{size[1]}", "a width and height of 1 or more")
     files = [dataset.file(i) for i in range(len(dataset))]
     with _guarded(), ThreadPoolExecutor(workers or engine.usable_cpus()) as pool:
         looked = list(pool.map(_look, files))

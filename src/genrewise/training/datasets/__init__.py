@@ -21,7 +21,7 @@ from genrewise.training.datasets.manifest import find_manifest, read_manifest
 from genrewise.training.datasets.rows import read_rows
 from genrewise.training.datasets.tables import is_table, read_table
 
-__all__ = ["ABOUT", "DATASETS", "Dataset", "FeatureTable", "Item", "read", "select"]
+__all__ = ["DATASETS", "Dataset", "FeatureTable", "Item", "read", "select"]
 
 #: Data sets that a name stands for.
 DATASETS = Registry(
@@ -33,16 +33,6 @@ DATASETS = Registry(
     },
     extra="train",
 )
-
-#: What the names of ours are.
-ABOUT = {
-    "synthetic": "twelve made-up genres, rendered by numpy; settings after a colon: "
-    "synthetic:tracks_per_genre=6,seconds=5,seed=0",
-    "fma": "a copy of FMA: fma:FOLDER, or fma:FOLDER?small, fma:FOLDER?features, "
-    "fma:FOLDER?audio,features",
-    "fma-miniature": "synthetic music in FMA's layout, with its tables; settings after a "
-    "colon: fma-miniature:tracks_per_genre=12,seconds=6,seed=0",
-}
 
 
 def read(source: str | Path, *, labels: Sequence[str] | None = None, group_by: str = "") -> Dataset:
