@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("genrewise.cli.train:train", "train", "Learn your own genres from folders of music."),
     "evaluate": ("genrewise.cli.evaluate:evaluate", "train", "Score a model on labelled music."),
     "run": ("genrewise.cli.run:run", "train", "Run a recipe, from its data to its report."),
+    "report": ("genrewise.cli.report:report", "train", "Put runs side by side in one report."),
     "sweep": ("genrewise.cli.sweep:sweep", "train", "Try settings of a recipe side by side."),
     "recipes": ("genrewise.cli.recipes:recipes", "train", "List the recipes and sweeps; show one."),
     "features": ("genrewise.cli.features:features", "", "Make a table of features of tracks."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -182,3 +183,74 @@ def parsed():
 def epochs():
     """Made-up training histories of so many epochs."""
     return history
+
+
+def level(accuracy, n):
+    """Figures of a level, each a known step from the accuracy."""
+    genres = {"dub": n - n // 2, "polka": n // 2}
+    row = {"precision": accuracy, "recall": accuracy, "f1": accuracy}
+    return {
+        "accuracy": accuracy,
+        "interval": [accuracy - 0.1, accuracy + 0.1],
+        "macro_f1": accuracy - 0.05,
+        "weighted_f1": accuracy - 0.02,
+        "n": n,
+        "groups": 7,
+        "absent": ["waltz"],
+        "per_label": {label: {**row, "n": count} for label, count in genres.items()},
+    }
+
+
+def levels(accuracy):
+    return {
+        "window": level(accuracy - 0.05, 200),
+        "clip": level(accuracy, 40),
+        "track": level(accuracy, 20),
+    }
+
+
+@pytest.fixture(scope="session")
+def make_report():
+    """A small report whose figures are known: by track the accuracy, by window .05 less."""
+
+    def make(name, accuracy=0.5, protocol="honest", minutes=1.0):
+        leaks = {"tracks": 15, "groups": 9, "windows": 180, "of": 200}
+        printed = {"figure": "accuracy", "value": 0.77, "unit": "window", "n": 2000}
+        return {
+            "name": name,
+            "title": f"What {name} is",
+            "protocol": protocol,
+            "leaks": leaks if protocol == "published" else None,
+            "data": {"name": "d", "labels": ["dub", "polka", "waltz"]},
+            "split": {"rule": "groups", "seed": 4, "checksum": "0" * 64},
+            "validation": levels(accuracy),
+            "test": levels(accuracy),
+            "published": {**printed, "protocol": "windows shuffled", "source": "table 2"},
+            "minutes": minutes,
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_seeds():
+    """The same over several seeds, with an accuracy each."""
+
+    def make(name, accuracies):
+        rows = [{"seed": i, **levels(x)} for i, x in enumerate(accuracies)]
+        return {"name": name, "protocol": "honest", "seeds": rows, "mean": {}, "failed": []}
+
+    return make
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write plain values below the test's folder."""
+
+    def write(place, values):
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
+        return path
+
+    return write

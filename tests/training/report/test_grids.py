@@ -9,6 +9,7 @@ from genrewise.training.report.grids import (
     Points,
     Range,
     Span,
+    Written,
     html,
     latex,
     markdown,
@@ -86,3 +87,11 @@ def test_an_empty_table_is_a_head():
     assert markdown(empty) == "| a | b |\n| --- | --- |\n"
     assert latex(empty).count(r"\\") == 1
     assert "<tbody></tbody>" in html(empty)
+
+
+def test_a_figure_written_out_stands_on_the_right():
+    grid = Grid(["a", "p"], [["x", Written("< 0.001")], ["y", None]])
+    assert "| --- | ---: |\n| x | < 0.001 |" in markdown(grid)
+    assert '<td data-name="p">&lt; 0.001</td>' in html(grid)
+    assert '<td data-name="p" class="none">–</td>' in html(grid)
+    assert r"\begin{tabular}{lr}" in latex(grid)

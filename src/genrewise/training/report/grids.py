@@ -1,7 +1,8 @@
 """Tables as plain values, and the same table as HTML, Markdown and LaTeX.
 
 A cell is text, a whole number, a figure from 0 to 1, an interval (:class:`Range`), a figure
-with its interval (:class:`Span`), a difference (:class:`Points`), or None for nothing.
+with its interval (:class:`Span`), a difference (:class:`Points`), any other figure as text
+(:class:`Written`), or None for nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = [
     "Points",
     "Range",
     "Span",
+    "Written",
     "html",
     "latex",
     "markdown",
@@ -42,6 +44,12 @@ class Range(NamedTuple):
 
     low: float
     high: float
+
+
+class Written(str):
+    """A figure written out; it stands on the right, as figures do."""
+
+    __slots__ = ()
 
 
 class Points(float):
@@ -95,7 +103,8 @@ def html(grid: Grid, *, stack: bool = False) -> str:
 
     def shown(cell: Cell) -> str:
         text = escape(plain(cell, short=True))
-        return f'<td class="left">{text}</td>' if isinstance(cell, str) else text
+        kind = "none" if cell is None else "left" if _is_text(cell) else ""
+        return f'<td class="{kind}">{text}</td>' if kind else text
 
     rows = [[escape(plain(first)), *map(shown, rest)] for first, *rest in grid.rows]
     return pieces.table(grid.head, rows, escape(grid.caption), stack=stack)
@@ -117,7 +126,11 @@ def markdown(grid: Grid) -> str:
 def _right(grid: Grid, column: int) -> bool:
     """Whether a column holds figures."""
     cells = [row[column] for row in grid.rows if row[column] is not None]
-    return bool(cells) and not any(isinstance(cell, str) for cell in cells)
+    return bool(cells) and not any(map(_is_text, cells))
+
+
+def _is_text(cell: Cell) -> bool:
+    return isinstance(cell, str) and not isinstance(cell, Written)
 
 
 _SPECIAL = {

@@ -27,7 +27,7 @@ def dumbbells(rows: Sequence[Row]) -> Figure:
     rows : sequence of mapping
         As of :func:`.systems.row`; the first on top.
     """
-    figure, axes = canvas(5.2, 1.15 + 0.4 * len(rows))
+    figure, axes = canvas(5.2, 1.15 + 0.42 * len(rows))
     for y, row in enumerate(reversed(rows)):
         ends = [row[side]["value"] for side in ("published", "honest") if row[side]]
         ends = [end for end in ends if end is not None]
@@ -47,11 +47,12 @@ def dumbbells(rows: Sequence[Row]) -> Figure:
 
 
 def _side(axes: Any, side: Row | None, y: float, colour: str, marker: str, name: str) -> None:
-    """A figure with the line of its interval, where it has one."""
+    """A figure, and the line of its interval a little above or below it."""
     if side is None or side["value"] is None:
         return
     if side["interval"]:
-        axes.plot(side["interval"], [y, y], color=colour, lw=1.1)
+        beside = y + (0.2 if marker == "s" else -0.2)
+        axes.plot(side["interval"], [beside, beside], color=colour, lw=0.9, alpha=0.8)
     axes.plot(side["value"], y, marker, color=colour, ms=6, label=name)
 
 
@@ -68,13 +69,13 @@ def heat(labels: Sequence[str], scores: Mapping[str, Mapping[str, Any]]) -> Figu
     values = np.array(
         [[found[x]["f1"] if x in found else np.nan for x in labels] for found in scores.values()]
     )
-    figure, axes = canvas(2.2 + 0.42 * len(labels), 1.1 + 0.34 * len(scores))
+    figure, axes = canvas(2.0 + 0.36 * len(labels), 1.7 + 0.3 * len(scores))
     rgba = np.zeros((*values.shape, 4))
     rgba[..., :3] = [0.23, 0.49, 0.85]
     rgba[..., 3] = 0.92 * np.nan_to_num(values)
     axes.imshow(rgba, aspect="auto")
     for i, j in np.argwhere(np.isfinite(values)):
-        colour = "#fffffe" if values[i, j] > 0.6 else INK
+        colour = "#fffffe" if values[i, j] > 0.7 else INK
         axes.text(
             j, i, f"{100 * values[i, j]:.0f}", ha="center", va="center", fontsize=7.5, color=colour
         )

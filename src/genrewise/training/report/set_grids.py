@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genrewise.training.report.comparison import FIGURES, span
-from genrewise.training.report.grids import Cell, Grid, Points, Span
+from genrewise.training.report.grids import Cell, Grid, Points, Span, Written, plain
+from genrewise.training.report.pieces import per_cent
 
 __all__ = ["genres", "measured", "overview", "protocols", "versus"]
 
@@ -16,13 +17,6 @@ Row = Mapping[str, Any]
 def measured(row: Row) -> str:
     """What a row compares: ``accuracy by window``."""
     return f"{FIGURES[row['figure']]} by {row['unit']}"
-
-
-def _value(side: Row | None) -> Cell:
-    """A figure, with its interval where it has one."""
-    if side is None or side["value"] is None:
-        return None
-    return Span(side["value"], *side["interval"]) if side["interval"] else side["value"]
 
 
 def _level(row: Row, level: str) -> list[Cell]:
@@ -36,51 +30,45 @@ def _over_seeds(row: Row) -> Cell:
     spread = row["seeds"] and row["seeds"]["levels"].get(row["unit"])
     if not spread:
         return None
-    return f"{row['seeds']['n']}: {spread['mean']:.3f} ({spread['least']:.3f}–{spread['most']:.3f})"
+    mean = plain(Span(spread["mean"], spread["least"], spread["most"]))
+    return Written(f"{row['seeds']['n']}: {mean}")
 
 
 def _minutes(row: Row) -> Cell:
-    return None if row["minutes"] is None else f"{row['minutes']:.1f}"
+    return None if row["minutes"] is None else Written(f"{row['minutes']:.1f}")
 
 
 def overview(rows: Sequence[Row]) -> Grid:
-    """A row a system: the authors', ours under both protocols, by clip and track."""
-    head = ["system", "measured", "the authors", "n", "ours, published protocol", "n"]
-    head += ["ours, honest", "honest by clip (95 %)", "n", "honest by track (95 %)", "n"]
-    head += ["seeds: mean (range)", "minutes"]
+    """A row a system: the authors', ours under both protocols, by clip and track.
+
+    A column that holds nothing in any row is left out.
+    """
+    head = ["system", "measured", "the authors", "ours, published protocol", "ours, honest"]
+    head += ["difference, points", "honest by clip (95 %)", "n clips"]
+    head += ["honest by track (95 %)", "n tracks", "seeds: mean (range)", "minutes"]
     made: list[list[Cell]] = []
     for row in rows:
-        theirs, published = row["authors"] or {}, row["published"]
-        cells: list[Cell] = [row["label"], measured(row), theirs.get("value"), theirs.get("n")]
-        cells += [_value(published), published and published["n"]]
-        cells += [row["honest"] and row["honest"]["value"]]
+        cells: list[Cell] = [row["label"], measured(row), (row["authors"] or {}).get("value")]
+        cells += [side and side["value"] for side in (row["published"], row["honest"])]
+        cells += [None if row["difference"] is None else Points(row["difference"])]
         cells += [*_level(row, "clip"), *_level(row, "track"), _over_seeds(row), _minutes(row)]
         made.append(cells)
-    return Grid(head, made)
+    used = [i for i in range(len(head)) if any(cells[i] is not None for cells in made)]
+    return Grid([head[i] for i in used], [[cells[i] for i in used] for cells in made])
 
 
 def protocols(rows: Sequence[Row]) -> Grid:
     """What the protocol alone is worth, the largest difference first."""
     both = [row for row in rows if row["difference"] is not None]
     both.sort(key=lambda row: -row["difference"])
-    head = ["system", "measured", "the authors", "ours, published protocol", "ours, honest"]
-    head += ["difference, points", "test windows from tracks learnt from"]
-    made: list[list[Cell]] = []
-    for row in both:
-        leaks = row["published"]["leaks"] or {}
-        n = leaks.get("of")
-        made.append(
-            [
-                row["label"],
-                measured(row),
-                (row["authors"] or {}).get("value"),
-                row["published"]["value"],
-                row["honest"]["value"],
-                Points(row["difference"]),
-                f"{100 * leaks['windows'] / n:.0f} %" if n else None,
-            ]
-        )
-    return Grid(head, made)
+    made = [[row["label"], Points(row["difference"]), _leaked(row)] for row in both]
+    return Grid(["system", "points", "test windows of learnt tracks"], made)
+
+
+def _leaked(row: Row) -> Cell:
+    """Share of the published protocol's test windows whose track was learnt from."""
+    leaks = row["published"]["leaks"]
+    return Written(per_cent(leaks["windows"] / leaks["of"])) if leaks and leaks["of"] else None
 
 
 def genres(labels: Sequence[str], scores: Mapping[str, Mapping[str, Any]], level: str) -> Grid:
@@ -106,7 +94,7 @@ def versus(duels: Sequence[Row]) -> Grid:
     rows = [
         [
             *(d["a"], d["b"], d["n"], d["right_a"], d["right_b"], d["only_a"], d["only_b"]),
-            f"{d['p']:.3f}" if d["p"] >= 0.001 else "< 0.001",
+            Written(f"{d['p']:.3f}" if d["p"] >= 0.001 else "< 0.001"),
         ]
         for d in sorted(duels, key=lambda d: d["p"])
     ]

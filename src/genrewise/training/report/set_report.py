@@ -14,7 +14,7 @@ from genrewise.training.report.collect import Source, collect
 from genrewise.training.report.duels import duels
 from genrewise.training.report.grids import Grid
 from genrewise.training.report.html import whole_page, write_figures
-from genrewise.training.report.pieces import part_of, pictures
+from genrewise.training.report.pieces import part_of, pictures, share
 from genrewise.training.report.run_grids import top
 from genrewise.training.report.systems import System, row, systems
 from genrewise.training.sweep_report import found_words, settings_grid
@@ -85,14 +85,14 @@ def read_set(folders: Iterable[str | Path]) -> Whole:
 
 
 def _genres(found: Iterable[System]) -> list[tuple[Sequence[str], str, dict[str, Any]]]:
-    """Systems with the same labels and level stand together."""
+    """Systems with the same labels and level stand together, where there are two of them."""
     together: dict[tuple[tuple[str, ...], str], dict[str, Any]] = {}
     for system in found:
         if system.honest and part_of(system.honest.report) == "test":
             level, scores = top(system.honest.report)
             labels = tuple(system.honest.report["data"]["labels"])
             together.setdefault((labels, level), {})[system.label] = scores["per_label"]
-    return [(labels, level, scores) for (labels, level), scores in together.items()]
+    return [(*at, scores) for at, scores in together.items() if len(scores) > 1]
 
 
 def _tables(whole: Whole) -> dict[str, Grid]:
@@ -168,7 +168,7 @@ def headline(whole: Whole) -> str:
     said = f"{many} run under both protocols. The authors' split alone is worth {mean:.0f} points"
     if len(apart) > 1:
         said += f" on average, {100 * most['difference']:.0f} for {most['label']}"
-    return said + ": same network, same music, another rule of who is tested on what."
+    return said + ": same system, same music, another rule of who is tested on what."
 
 
 def _protocols(whole: Whole, drawn: Mapping[str, str]) -> str:
@@ -178,7 +178,7 @@ def _protocols(whole: Whole, drawn: Mapping[str, str]) -> str:
     )
     shown = pictures([("protocols", note)], drawn)
     grid = set_grids.protocols(whole.rows)
-    listed = grids.html(grid, stack=True) if grid.rows else ""
+    listed = grids.html(grid) if grid.rows else ""
     title = "<h2>What the protocol is worth</h2>"
     return f'{title}\n<div class="columns">{shown}{listed}</div>' if shown or listed else ""
 
@@ -219,18 +219,22 @@ def _sweeps(whole: Whole) -> str:
     return "<h2>Sweeps</h2>\n" + "\n".join(parts) if parts else ""
 
 
+def _authors(row: Row) -> str:
+    """What a system's authors printed, by which split, and where."""
+    theirs = row["authors"]
+    n = f", n {theirs['n']:,}" if theirs["n"] else ""
+    words = [f"{set_grids.measured(row)} {share(theirs['value'])}{n}"]
+    words += [theirs[key] for key in ("protocol", "source") if theirs[key]]
+    return f"<li><b>{escape(row['label'])}</b>: {escape('; '.join(words))}</li>"
+
+
 def _origin(whole: Whole) -> str:
-    """Which split each author used, and where it is printed."""
-    lines = [
-        f"<li><b>{escape(r['label'])}</b>: {escape(r['authors']['protocol'] or 'split not told')}"
-        f"{'; ' + escape(r['authors']['source']) if r['authors']['source'] else ''}</li>"
-        for r in whole.rows
-        if r["authors"]
-    ]
-    unread = [f"<li>{escape(path)}: {escape(why)}</li>" for path, why in whole.failed]
-    parts = [f"<h2>The authors' splits</h2>\n<ul>{''.join(lines)}</ul>" if lines else ""]
-    parts += [f"<h2>Could not be read</h2>\n<ul>{''.join(unread)}</ul>" if unread else ""]
-    return "\n".join(parts).strip()
+    """The authors' figures with their splits and sources; what could not be read."""
+    lines = "".join(_authors(row) for row in whole.rows if row["authors"])
+    unread = "".join(f"<li>{escape(path)}: {escape(why)}</li>" for path, why in whole.failed)
+    parts = [f"<h2>What the authors printed</h2>\n<ul>{lines}</ul>"] if lines else []
+    parts += [f"<h2>Could not be read</h2>\n<ul>{unread}</ul>"] if unread else []
+    return "\n".join(parts)
 
 
 def page(whole: Whole, drawn: Mapping[str, str]) -> str:
@@ -247,6 +251,6 @@ def page(whole: Whole, drawn: Mapping[str, str]) -> str:
         ("genres", "Genres", _genre_part(whole, drawn)),
         ("versus", "Pairs", _versus(whole)),
         ("sweeps", "Sweeps", _sweeps(whole)),
-        ("origin", "Splits", _origin(whole)),
+        ("authors", "Authors", _origin(whole)),
     ]
     return whole_page(f"{n} systems", head, parts, "report.json")

@@ -73,11 +73,13 @@ figure img { width: 100%; height: auto; display: block; }
   tbody th { white-space: normal; }
   .stack, .stack tbody { display: block; } .stack thead { display: none; }
   .stack tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
-  .stack th { display: block; white-space: normal; overflow-wrap: anywhere; }
-  .stack th, .stack td { border: 0; padding: 0; }
-  .stack td { display: inline-block; background: none; margin-right: .9rem; font-size: .9rem;
-    white-space: normal; text-align: left; }
-  .stack td::before { content: attr(data-name) " "; color: var(--soft); }
+  .stack th { display: block; white-space: normal; overflow-wrap: anywhere; font-weight: 650;
+    font-size: .95rem; }
+  .stack th, .stack td { border: 0; padding: .05rem 0; }
+  .stack td { display: flex; justify-content: space-between; gap: 1rem; background: none;
+    font-size: .9rem; white-space: normal; text-align: right; }
+  .stack td::before { content: attr(data-name); color: var(--soft); text-align: left; }
+  .stack td.none { display: none; }
 }
 figcaption { font-size: .875rem; }
 details { border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .9rem;
