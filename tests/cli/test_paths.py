@@ -274,6 +274,19 @@ def test_a_name_that_ends_in_a_return_keeps_it(inside: Path) -> None:
     assert list(read_list(io.BytesIO(b"odd\r\neven\r\n"), "list")) == ["odd\r", "even"]
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\xef\xbb\xbfone\r\ntwo\r\n", ["one", "two"]),
+        (b"\xef\xbb\xbfone", ["one"]),
+        (b"\xef\xbb\xbf\r\ntwo\n\xef\xbb\xbfthree", ["two", "\ufeffthree"]),
+        (b"\xef\xbb\xbf", []),
+    ],
+)
+def test_a_byte_order_mark_is_no_part_of_the_first_path(data: bytes, expected: list[str]) -> None:
+    assert list(read_list(io.BytesIO(data), "list")) == expected
+
+
 def test_a_list_may_be_separated_by_nul() -> None:
     text = b"a\nb.mp3\0c.mp3\0\0\xff.mp3"
     found = list(read_list(io.BytesIO(text), "list", b"\0"))

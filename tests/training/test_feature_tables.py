@@ -224,3 +224,9 @@ def test_copies_in_the_real_tables(shared_data: Path) -> None:
         ["834", "872"],
         ["980", "985"],
     ]
+
+
+def test_the_encoding_of_a_table_is_told_of(tmp_path: Path) -> None:
+    path = features(tmp_path / "t.csv", [("a.wav", "x", [1, 2, 3, 4, 5])])
+    path.write_bytes(path.read_bytes().replace(b"a.wav", "ä.wav".encode("cp1252")))
+    assert read(path).warnings[0].startswith("t.csv, line 2: no UTF-8")

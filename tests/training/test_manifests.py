@@ -123,7 +123,26 @@ def test_spreadsheets_of_windows(tmp_path: Path) -> None:
     root = folder(tmp_path, "1.wav", "2.wav")
     text = "path,label,group\r\n1.wav,rock,Mötley Crüe\r\n2.wav,jazz,Ella\r\n"
     (root / "manifest.csv").write_bytes(text.encode("cp1252"))
-    assert groups(read(root)) == ["Mötley Crüe", "Ella"]
+    dataset = read(root)
+    assert groups(dataset) == ["Mötley Crüe", "Ella"]
+    assert dataset.warnings == (
+        "manifest.csv, line 2: no UTF-8; read as Windows-1252, so that letters with accents may"
+        " be wrong: save it as UTF-8",
+    )
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (root / "manifest.csv").write_bytes(text.encode(encoding))
+        dataset = read(root)
+        assert groups(dataset) == ["Mötley Crüe", "Ella"]
+        assert dataset.warnings == ()
+
+
+def test_the_encoding_of_a_list_is_told_of(tmp_path: Path) -> None:
+    root = folder(tmp_path / "music", "rock/1.wav", "jazz/2.wav")
+    index = tmp_path / "list.csv"
+    index.write_bytes("track,group\r\nrock/1,Ella\r\njazz/2,Mötley Crüe\r\n".encode("cp1252"))
+    dataset = read(root, group_by=str(index))
+    assert groups(dataset) == ["Mötley Crüe", "Ella"]
+    assert dataset.warnings[0].startswith("list.csv, line 3: no UTF-8; read as Windows-1252")
 
 
 @pytest.mark.parametrize(

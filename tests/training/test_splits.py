@@ -364,6 +364,8 @@ def test_written_split_reads_back(tmp_path: Path) -> None:
     first, second, *_ = target.read_text().splitlines()
     assert first.startswith(f"# genrewise split sha256={digest} seed=9 rule=by group, stratified")
     assert second == "path,start,label,group,track,split"
+    target.write_bytes(b"\xef\xbb\xbf" + target.read_bytes())
+    assert read_split(target, dataset).parts() == split.parts()
 
 
 def test_parts_of_one_file_are_told_apart(tmp_path: Path) -> None:

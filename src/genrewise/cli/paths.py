@@ -9,6 +9,7 @@ exactly as it came; below a folder it is the folder as given and the relative pa
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import select
@@ -249,24 +250,26 @@ def read_list(stream: BinaryIO, name: str, separator: bytes = b"\n") -> Iterator
     Yields
     ------
     str or Waiting
-        Lines of a list from Windows lose their ``\r``, empty ones are skipped.
+        Lines of a list from Windows lose their ``\r``, the first its byte order mark;
+        empty ones are skipped.
 
     Raises
     ------
     GenrewiseError
         What is no list of paths: binary data, or a line that no path can be.
     """
-    rest = b""
+    rest, mark = b"", codecs.BOM_UTF8
     for chunk in _chunks(stream):
         if isinstance(chunk, Waiting):
             yield chunk
             continue
         *lines, rest = (rest + chunk).split(separator)
         for line in lines:
-            yield from _line(line, name)
+            yield from _line(line.removeprefix(mark), name)
+            mark = b""
         if len(rest) > LONGEST_LINE:
             _line(rest, name)
-    yield from _line(rest, name)
+    yield from _line(rest.removeprefix(mark), name)
 
 
 def _line(line: bytes, name: str) -> list[str]:

@@ -411,7 +411,7 @@ def read_split(path: str | Path, dataset: Dataset) -> Split:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             fields = _header(path, stream.readline())
             reader = csv.reader(stream)
             next(reader, None)

@@ -218,4 +218,4 @@ def join(items: Sequence[Item], source: Path) -> tuple[list[Item], list[str]]:
             )
         )
     lines = [f"{len(strange)} items are not in {source.name}: {some(strange)}"] if strange else []
-    return joined, lines
+    return joined, [*table.warnings, *lines]

@@ -146,7 +146,8 @@ def read_manifest(path: Path, group_by: str = "", name: str = "") -> Dataset:
     wheres = (f"{path}, line {n}" for n in table.lines)
     items = [_item(r, names, where) for r, where in zip(table.rows, wheres, strict=True)]
     _refuse_conflicts(items, table)
-    kept, warnings = _available(items, path.parent, table, names)
+    kept, lines = _available(items, path.parent, table, names)
+    warnings = [*table.warnings, *lines]
     replica = names["replica_set"]
     replicas = [table.rows[i][replica].strip() if replica else "" for i in kept]
     chosen = [items[i] for i in kept]

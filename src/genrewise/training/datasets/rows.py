@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genrewise.errors import DatasetError, nearest
@@ -53,26 +53,36 @@ class Rows:
         Cells by column name; every row has every column.
     lines : tuple of int
         Line number of each row in the file, from 1.
+    warnings : tuple of str
+        What a user should know of how it was read.
     """
 
     path: str
     header: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
     lines: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> tuple[str, tuple[str, ...]]:
+    """What a file holds, and a line where its encoding had to be guessed."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}", "a readable CSV or JSONL file") from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # "Unicode text" of Windows
+        return data.decode("utf-16", "replace"), ()
     if b"\0" in data[:4096]:
         raise DatasetError(f"{path}: binary data", "a CSV or JSONL file")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        return data.decode("utf-8-sig"), ()
+    except UnicodeDecodeError as error:
         # What spreadsheets on Windows write; it decodes nearly everything.
-        return data.decode("cp1252", "replace")
+        line = data.count(b"\n", 0, error.start) + 1
+        return data.decode("cp1252", "replace"), (
+            f"{path.name}, line {line}: no UTF-8; read as Windows-1252, so that letters with"
+            " accents may be wrong: save it as UTF-8",
+        )
 
 
 def _csv(path: Path, text: str) -> Rows:
@@ -139,15 +149,17 @@ def _cell(value: object) -> str:
 def read_rows(path: Path) -> Rows:
     """The rows of a CSV (``,``, ``;``, tab or ``|``) or JSONL file.
 
-    Lines that start with ``#`` before the column names are comments.
+    In UTF-8 or, where its first bytes say so, UTF-16; anything else is taken for
+    Windows-1252, with a warning.  Lines that start with ``#`` before the column names are comments.
 
     Raises
     ------
     DatasetError
         Unreadable, binary, empty, ragged or no JSON; with the line.
     """
-    text = _text(path)
-    return (_jsonl if path.suffix.lower() in {".jsonl", ".ndjson"} else _csv)(path, text)
+    text, warnings = _text(path)
+    table = (_jsonl if path.suffix.lower() in {".jsonl", ".ndjson"} else _csv)(path, text)
+    return replace(table, warnings=warnings)
 
 
 def column(header: Iterable[str], name: str) -> str:

@@ -146,7 +146,8 @@ def read_table(table: Rows, group_by: str = "", name: str = "") -> Dataset:
     cells = [[_number(row[f]) for f in features] for row in table.rows]
     values = np.array(cells, dtype=np.float32).reshape(len(cells), len(features))
     labels = _labels([row[label] for row in table.rows])
-    kept, warnings = _usable(labels, values, table)
+    kept, lines = _usable(labels, values, table)
+    warnings = [*table.warnings, *lines]
     items = [_item(table, i, names, labels[i], by_column) for i in kept]
     if group_by and not by_column:
         items, more = by_rule(items, Path(table.path).parent, group_by)
