@@ -244,3 +244,6 @@ def test_check_of_fma(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert one["name"] == "fma_small/checksums"
     assert (one["agree"], one["differ"]) == (23, ["fma_small/000/000175.mp3"])
     assert [c["files"] for c in values["counts"]] == [3] * 8
+    assert {c["label"]: c["below"] for c in values["counts"] if c["below"]} == {"Rock": {"Punk": 1}}
+    assert main(["datasets", "check", str(root), "--no-audio"]) == 1
+    assert "  Rock                3  of these Punk 1\n" in capsys.readouterr().out

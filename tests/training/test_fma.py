@@ -17,7 +17,7 @@ from genrewise.errors import DatasetError, RecipeError, UnknownName
 from genrewise.features.summary import fma518
 from genrewise.labels import label_set
 from genrewise.training.datasets import Dataset, read
-from genrewise.training.datasets.fma import find_tracks, read_fma
+from genrewise.training.datasets.fma import find_tracks, read_fma, sub_genres
 from genrewise.training.datasets.fma_miniature import generate
 from genrewise.training.datasets.fma_tables import (
     is_features,
@@ -344,6 +344,18 @@ def test_genres(made: Path) -> None:
     genres = read_genres(made / "fma_metadata" / "genres.csv")
     assert {g.title for g in genres.values() if not g.parent} == set(GENRES)
     assert (genres[25].title, genres[25].parent, genres[25].top) == ("Punk", 12, 12)
+
+
+def test_genres_below_a_genre(fma: Path) -> None:
+    tracks = fma / "fma_metadata" / "tracks.csv"
+    change(tracks, "[12, 25]", "[12, 25, 27, 999]")
+    change(tracks, "Rock,[12],", 'Rock,"[12, 27]",')
+    found = sub_genres(read(fma))
+    assert list(found) == list(GENRES)
+    assert list(found["Rock"].items()) == [("Lo-Fi", 2), ("Punk", 1)]
+    assert found["Pop"] == {}
+    (fma / "fma_metadata" / "genres.csv").unlink()
+    assert sub_genres(read(fma)) == {}
 
 
 def test_only_wanted_rows_in_the_order_asked_for(made: Path) -> None:

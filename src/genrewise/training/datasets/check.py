@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from genrewise.training.datasets.base import Dataset
+from genrewise.training.datasets.fma import sub_genres
 from genrewise.training.datasets.gtzan import track_name
 from genrewise.training.datasets.sums import Compared, compare, find_lists, over_all, read_list
 
@@ -28,11 +29,14 @@ class Count:
     files : int
     missing : tuple of int
         Numbers that no file bears, where they are known to go on.
+    below : dict of str to int
+        Its files by sub-genre, where these are known.
     """
 
     label: str
     files: int
     missing: tuple[int, ...] = ()
+    below: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,16 @@ class Check:
 
 
 def _counts(dataset: Dataset) -> tuple[Count, ...]:
-    """Files by genre; of GTZAN with the numbers that are missing."""
+    """Files by genre; of GTZAN with the numbers that are missing, of FMA with sub-genres."""
     names = [track_name(item.path) for item in dataset.items]
     files = Counter(item.label for item in dataset.items)
     numbers: dict[str, set[int]] = {label: set() for label in dataset.labels}
     for item, found in zip(dataset.items, names, strict=True):
         if found:
             numbers[item.label].add(int(found[0].rpartition(".")[2]))
-    known = range(_GTZAN if all(names) else 0)
+    known, below = range(_GTZAN if all(names) else 0), sub_genres(dataset)
     return tuple(
-        Count(label, files[label], tuple(n for n in known if n not in there))
+        Count(label, files[label], tuple(n for n in known if n not in there), below.get(label, {}))
         for label, there in numbers.items()
     )
 
@@ -172,7 +176,9 @@ def text(found: Check, most: int = 10) -> str:
     lines = [f"{found.name} ({found.kind}): {total} of {found.files} files are of a genre", ""]
     for count in found.counts:
         missing = f"  missing {ranges(count.missing)}" if count.missing else ""
-        lines.append(f"  {count.label.ljust(width)}  {count.files:>6}{missing}")
+        below = ", ".join(f"{title} {n}" for title, n in count.below.items())
+        of_these = f"  of these {below}" if below else ""
+        lines.append(f"  {count.label.ljust(width)}  {count.files:>6}{missing}{of_these}")
     lines += _section("unreadable", [f"{p}: {why}" for p, why in found.unreadable], most)
     lines += _section("equal files", [" = ".join(paths) for paths in found.equal], most)
     for one in found.lists:

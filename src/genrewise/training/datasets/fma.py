@@ -14,6 +14,7 @@ the official one.  ``fma:FOLDER?WORDS`` says more, words separated by commas:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,10 +25,16 @@ import numpy as np
 from genrewise.errors import DatasetError, UnknownName
 from genrewise.filetypes import AUDIO_SUFFIXES
 from genrewise.training.datasets.base import Dataset, FeatureTable, Item, finish, some
-from genrewise.training.datasets.fma_tables import Track, is_tracks, read_features, read_tracks
+from genrewise.training.datasets.fma_tables import (
+    Track,
+    is_tracks,
+    read_features,
+    read_genres,
+    read_tracks,
+)
 from genrewise.training.datasets.grouping import UNGROUPED, by_rule, is_rule, rule_error
 
-__all__ = ["SIZES", "find_tracks", "prepare", "read_fma"]
+__all__ = ["SIZES", "find_tracks", "prepare", "read_fma", "sub_genres"]
 
 #: Subsets, each within the next; "full" has the tracks of "large" uncut.
 SIZES = ("small", "medium", "large", "full")
@@ -299,6 +306,32 @@ def read_fma(folder: Path, group_by: str = "", words: str = "", name: str = "") 
     kind = "audio" if wanted.audio else "features"
     lines = (*warnings, *more)
     return finish(Dataset(name or "fma", str(root), tuple(items), (), lines, table, kind))
+
+
+def sub_genres(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Tracks of each top genre by the genres below it, which their artists named.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        Most frequent first; a track may name several, or none but the top one.  Empty where
+        the data set is none of FMA with its ``genres.csv``.
+    """
+    source = find_tracks(Path(dataset.root))
+    table = source and source.with_name("genres.csv")
+    if source is None or table is None or not table.is_file():
+        return {}
+    genres = read_genres(table)
+    named = {f"{track.id:06d}": track.genres for track in read_tracks(source)}
+    found: dict[str, Counter[str]] = {label: Counter() for label in dataset.labels}
+    for item in dataset.items:
+        own = [genres[number] for number in named.get(item.track, ()) if number in genres]
+        found[item.label].update(g.title for g in own if g.parent)
+    return {label: dict(counts.most_common()) for label, counts in found.items()}
 
 
 def _labelled(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
