@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genrewise.errors import DatasetError, MissingExtra
+from genrewise.errors import DatasetError, MissingExtra, UnknownName
 from genrewise.features.pictures import _resized
 from genrewise.training.datasets import Dataset, Item, read
 from genrewise.training.picture_files import picture_rows, unreadable
@@ -177,6 +177,8 @@ def test_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rows(tmp_path, "a.png")
     with pytest.raises(DatasetError, match="pictures of 0x4; expected a width"):
         rows(tmp_path, "a.png", size=(0, 4))
+    with pytest.raises(UnknownName, match=r"no crop named 'atuo'.*Did you mean auto"):
+        rows(tmp_path, "a.png", crop="atuo")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="toy: a data set of audio; expected one of pic"):
         picture_rows(Dataset("toy", ".", (Item("x.wav", "a", "", "x"),), ("a",)))
     monkeypatch.setitem(sys.modules, "PIL", None)

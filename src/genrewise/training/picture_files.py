@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise import engine
-from genrewise.errors import DatasetError, MissingExtra
+from genrewise.errors import DatasetError, MissingExtra, UnknownName
 from genrewise.training.datasets import Dataset
 from genrewise.training.store import Table
 from genrewise.training.table_rows import single_windows
@@ -221,10 +221,14 @@ def picture_rows(
     ------
     DatasetError
         The data set is none of pictures; no picture could be read; a size below 1.
+    UnknownName
+        Another word for `crop`.
     MissingExtra
         Without Pillow.
     """
     _check(dataset)
+    if crop not in {"auto", "none"}:
+        raise UnknownName("crop", crop, ("auto", "none"))
     if min(size) < 1:
         raise DatasetError(f"pictures of {size[0]}x{size[1]}", "a width and height of 1 or more")
     files = [dataset.file(i) for i in range(len(dataset))]
