@@ -140,7 +140,7 @@ def fast_settings(recipe: Recipe) -> tuple[str, ...]:
     models = {member.model for member in recipe.model.members.values()}
     epochs = {name for name in models if "max_epochs" in parameters(name)}
     return (
-        'data.source="synthetic:genres=6,tracks_per_genre=6,seconds=6,tracks_per_artist=2"',
+        'data.source="synthetic:genres=4,tracks_per_genre=8,seconds=6,tracks_per_artist=1"',
         "data.labels=[]",
         "data.rows={}",
         'data.group_by=""',

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrewise.errors import DatasetError
 from genrewise.training import protocols, splits
 from genrewise.training.fitting import fit_member, member_probabilities
 from genrewise.training.problem import Problem
@@ -51,7 +52,13 @@ def unheard(
         out, 0 for the others.
     """
     out = np.zeros((len(problem.table), len(problem.dataset.labels)))
-    for train, held in _folds(problem, recipe, items):
+    parts = _folds(problem, recipe, items)
+    if len(parts) < 2 or not all(train for train, _ in parts):
+        raise DatasetError(
+            f"{problem.dataset.name}: too few groups to learn from, to stack on {key}",
+            "two groups of each genre beside validation and test",
+        )
+    for train, held in parts:
         rows = _rows(problem, held)
         estimators = {key: fit_member(problem, recipe, key, train, valid)}
         out[rows] = member_probabilities(problem, recipe, estimators, key, rows)
