@@ -6,8 +6,9 @@
 ``scripts/figures --record``    run the examples that the pages show and keep what they print
 
 A block names what fills it and, where that needs one, the result: ``genres small-gtzan-v1``.
-Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by ``genrewise run``
-and ``genrewise train``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
+Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by ``genrewise run``,
+``train`` and ``sweep``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
+``systems``, ``compare``, ``splits``, ``sweeps`` and those of `COMPARED` show what is there.
 """
 
 from __future__ import annotations
@@ -178,14 +179,105 @@ def example(name: str) -> str:
     return f"```console\n$ genrewise {' '.join(EXAMPLES[name])}\n{path.read_text('utf-8')}```\n"
 
 
+def found_rows(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows of the results with these names, in this order; those not there are left out."""
+    from genrewise.training.report.collect import collect
+    from genrewise.training.report.systems import row, systems
+
+    folders = [ROOT / "results" / name for name in names]
+    there = [folder for folder in folders if any(folder.glob("*/*.json"))]
+    every = [system for folder in there for system in systems(collect([folder]))]
+    return [row(system) for system in every]
+
+
+def result_names() -> list[str]:
+    """Names under ``results/`` that hold reports."""
+    return sorted({path.parent.parent.name for path in (ROOT / "results").glob("*/*/*.json")})
+
+
+#: What stands where no report is there yet.
+NOTHING = "Not in the repository yet.\n"
+
+
+def shown(grid: Any) -> str:
+    """A grid as Markdown, or that there is nothing to show."""
+    from genrewise.training.report.grids import markdown
+
+    return markdown(grid) if grid.rows else NOTHING
+
+
+def systems(_: str) -> str:
+    """A row for every recipe of the published systems that has a report."""
+    from genrewise.training.report import set_grids
+
+    rows = [row for row in found_rows(result_names()) if row["system"]]
+    rows.sort(key=lambda row: (row["system"], row["label"]))
+    return shown(set_grids.results(rows))
+
+
+def compare(names: str) -> str:
+    """A few recipes side by side, in the order given."""
+    from genrewise.training.report import set_grids
+
+    return shown(set_grids.titled(found_rows(names.split())))
+
+
+#: Recipes that differ in one thing, by the block that shows them.
+COMPARED = {
+    "windows": "000-cnn 000-cnn-8",
+    "pooling": "000-cnn 000-cnn-max",
+    "optimisers": "001-cnn-mel 001-cnn-adam",
+    "augmentation": "001-cnn-mel 001-cnn-inline 001-cnn-saved 001-cnn-acoustic 001-cnn-waveform",
+}
+
+
+def splits(_: str) -> str:
+    """One system under three splits: clips, tracks and groups dealt at random."""
+    from genrewise.training.report import set_grids
+
+    wanted = {
+        "clips of a track on both sides": ("split-windows", "published"),
+        "tracks at random, artists on both sides": ("split-tracks", "published"),
+        "no artist on both sides": ("split-groups", "honest"),
+    }
+    sides = []
+    for title, (name, side) in wanted.items():
+        sides += [(title, row[side]) for row in found_rows([name]) if row[side]]
+    return shown(set_grids.splits(sides))
+
+
+def sweeps(system: str) -> str:
+    """Every setting of a system's sweeps, those of 003 by default, under each protocol."""
+    from genrewise.training.report.grids import markdown
+    from genrewise.training.sweep_report import found_words, settings_grid
+
+    parts = []
+    for path in sorted((ROOT / "results").glob(f"{system or '003'}-*/*/report.json")):
+        found = read(path)
+        if found.get("kind") == "sweep":
+            words = f"{found_words(found)} Commit {found['commit']}."
+            parts.append(f"{markdown(settings_grid(found, brief=True))}\n{words}\n")
+    return "\n".join(parts) or NOTHING
+
+
+def compared(kind: str) -> Callable[[str], str]:
+    """The block that shows the recipes of `COMPARED`."""
+    return lambda _: compare(COMPARED[kind])
+
+
 KINDS: dict[str, Callable[[str], str]] = {
     "benchmark": benchmark,
+    "compare": compare,
     "example": example,
     "genres": genres,
     "levels": levels,
     "models": models,
     "seeds": seeds,
+    "splits": splits,
+    "sweeps": sweeps,
+    "systems": systems,
     "unknown": unknown,
+    **{kind: compared(kind) for kind in COMPARED},
 }
 
 
@@ -230,17 +322,21 @@ def commit() -> str:
 
 
 def take(folder: Path, name: str = "") -> list[Path]:
-    """Copy the figures of a run folder, with the commit, under ``results/``."""
+    """Copy the figures of a run folder, with commit and recipe, under ``results/``."""
+    from genrewise.training.report.keep import figures_only, fingerprint, text_of
+
     written = []
+    recipe = folder / "recipe.json"
     for file in ("report", "seeds"):
         source = folder / f"{file}.json"
         if source.is_file():
-            values = json.loads(source.read_text(encoding="utf-8"))
+            values = figures_only(json.loads(source.read_text(encoding="utf-8")))
             values["name"] = name or values["name"]
+            if recipe.is_file():
+                values["recipe_sha256"] = fingerprint(json.loads(recipe.read_text("utf-8")))
             target = ROOT / "results" / values["name"] / values["protocol"] / source.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({**values, "commit": commit()}, indent=1, ensure_ascii=False)
-            target.write_text(text + "\n", encoding="utf-8")
+            target.write_text(text_of({**values, "commit": commit()}) + "\n", encoding="utf-8")
             written.append(target)
     return written
 

@@ -33,6 +33,7 @@ def scores(accuracy: float, n: int) -> dict[str, Any]:
         "weighted_f1": 0.6,
         "ece": 0.05,
         "n": n,
+        "groups": 3,
         "answered": 0.75,
         "right_when_answered": 0.9,
         "absent": ["polka"],
@@ -154,6 +155,152 @@ def test_seeds_have_a_row_each_and_their_mean(figures: ModuleType, checkout: Pat
     lines = figures.seeds("five").splitlines()
     assert lines[2].startswith("| 0 | 0.600, n 10 | 0.600, n 5 | 0.800 (0.700–0.900) |")
     assert lines[4] == "| mean | 0.610 | 0.610 | 0.810 | 0.810 |"
+
+
+def system(name: str, accuracy: float, protocol: str, number: str = "000") -> dict[str, Any]:
+    """A report of a published system."""
+    part = dict.fromkeys(("window", "clip", "track"), scores(accuracy, 20))
+    theirs = {"figure": "accuracy", "value": 0.77, "unit": "window", "n": 2000}
+    return {
+        **report(name),
+        "title": f"what {name} is",
+        "system": number,
+        "protocol": protocol,
+        "validation": part,
+        "test": part,
+        "leaks": {"tracks": 4, "groups": 2, "windows": 18, "of": 20}
+        if protocol == "published"
+        else None,
+        "published": {**theirs, "protocol": "windows | shuffled", "source": "table 2"},
+        "minutes": 2.5,
+    }
+
+
+def keep(figures: ModuleType, folder: Path, values: dict[str, Any]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(values), encoding="utf-8")
+    figures.take(folder)
+
+
+def test_a_published_system_has_a_row_with_both_protocols(
+    figures: ModuleType, checkout: Path
+) -> None:
+    keep(figures, checkout / "r", system("000-cnn", 0.8, "published"))
+    keep(figures, checkout / "r", system("000-cnn", 0.5, "honest"))
+    keep(figures, checkout / "r", system("001-ann", 0.6, "honest", "001"))
+    head, _, cnn, ann = figures.systems("").splitlines()
+    assert head.startswith(
+        "| system | recipe | published | ours, published protocol | ours, honest"
+    )
+    assert cnn == (
+        "| 000 | `000-cnn` | accuracy by window 0.770, n 2,000: windows \\| shuffled"
+        " | 0.800, n 20; 90 % of the windows from tracks learnt from | 0.500"
+        " | 0.500 (0.400–0.600), n 20 | 0.500 (0.400–0.600), n 20 | 1 | 2.5 + 2.5 |"
+    )
+    assert "| 001 | `001-ann` |" in ann
+    assert ann.endswith(
+        "| – | 0.600 | 0.600 (0.500–0.700), n 20 | 0.600 (0.500–0.700), n 20 | 1 | 2.5 |"
+    )
+
+
+def test_seeds_of_a_system_stand_in_its_row(figures: ModuleType, checkout: Path) -> None:
+    keep(figures, checkout / "r", system("000-cnn", 0.5, "honest"))
+    keep(figures, checkout / "r", system("000-cnn", 0.8, "published"))
+    for protocol in ("honest", "published"):
+        rows = [{"seed": i, "window": scores(x, 20)} for i, x in enumerate((0.4, 0.6))]
+        values = {"name": "000-cnn", "protocol": protocol, "seeds": rows, "mean": {}}
+        folder = checkout / "seeds"
+        folder.mkdir(exist_ok=True)
+        (folder / "seeds.json").write_text(json.dumps(values), encoding="utf-8")
+        figures.take(folder)
+    row = figures.systems("").splitlines()[2]
+    assert "| 2: 0.500 (0.400–0.600) | 2.5 + 2.5 |" in row
+    assert "| 0.800, n 20; 2 seeds: 0.500 (0.400–0.600); 90 % of the windows" in row
+
+
+def test_tables_without_reports_say_so(figures: ModuleType, checkout: Path) -> None:
+    assert checkout.is_dir()
+    for kind in ("systems", "splits", "sweeps", *figures.COMPARED):
+        assert figures.KINDS[kind]("") == figures.NOTHING
+
+
+def test_recipes_are_compared_in_the_order_given(figures: ModuleType, checkout: Path) -> None:
+    keep(figures, checkout / "r", system("000-cnn-8", 0.4, "honest"))
+    keep(figures, checkout / "r", system("000-cnn", 0.5, "honest"))
+    text = figures.KINDS["windows"]("")
+    assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == [
+        "| what 000-cnn is",
+        "| what 000-cnn-8 is",
+    ]
+    assert text == figures.compare("000-cnn 000-cnn-8 no-such-recipe")
+
+
+def test_compared_recipes_and_splits_are_recipes(figures: ModuleType) -> None:
+    from genrewise.training.recipe import load, names
+
+    known = {load(name).name for name in names()}
+    assert {name for listed in figures.COMPARED.values() for name in listed.split()} <= known
+    assert {"split-windows", "split-tracks", "split-groups"} <= known
+
+
+def test_the_split_table_goes_from_leaking_to_honest(figures: ModuleType, checkout: Path) -> None:
+    keep(figures, checkout / "r", system("split-windows", 0.9, "published", ""))
+    keep(figures, checkout / "r", system("split-windows", 0.1, "honest", ""))
+    keep(figures, checkout / "r", system("split-groups", 0.5, "honest", ""))
+    lines = figures.splits("").splitlines()
+    assert lines[2].startswith("| clips of a track on both sides | 90 % | 2 | 0.900 (0.800–1.000)")
+    assert lines[3].startswith("| no artist on both sides | none | 0 | 0.500 (0.400–0.600)")
+    assert len(lines) == 4
+
+
+def test_sweeps_show_every_setting_and_the_commit(figures: ModuleType, checkout: Path) -> None:
+    level = {"clip": {"accuracy": 0.7, "interval": [0.6, 0.8]}}
+    done = {"state": "done", "reason": "", "best_epoch": {}, "history": {}, "minutes": 1.0}
+    best = {"number": 0, "settings": {"fit.rate": 0.01}, "figure": 0.7}
+    values = {
+        "kind": "sweep", "name": "003-rate", "protocol": "honest", "total": 1,
+        "judge": {"figure": "validation/clip/accuracy"}, "keys": {"fit.rate": "rate"},
+        "trials": [{**best, **done, "validation": level}], "best": best, "close": [],
+    }  # fmt: skip
+    keep(figures, checkout / "r", values)
+    keep(figures, checkout / "r", system("003-cnn", 0.5, "honest", "003"))  # no sweep
+    text = figures.sweeps("")
+    assert "| 0.01 | 0.700 |" in text
+    assert "Best of 1 settings: rate 0.01" in text
+    assert text.endswith(" Commit abc1234567.\n")
+    assert figures.sweeps("001") == figures.NOTHING
+
+
+def test_what_is_taken_has_figures_and_recipe_but_no_files(
+    figures: ModuleType, checkout: Path
+) -> None:
+    folder = checkout / "r"
+    folder.mkdir()
+    recipe = {"name": "000-cnn", "fit": {"folds": 5}}
+    (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    (folder / "predictions.csv").write_text("path\nrock/song.wav\n", encoding="utf-8")
+    values = system("000-cnn", 0.5, "honest")
+    values["data"]["failed"] = [["rock/song.wav", "0 bytes"]]
+    keep(figures, folder, values)
+    kept = checkout / "results" / "000-cnn" / "honest"
+    assert [path.name for path in kept.iterdir()] == ["report.json"]
+    text = (kept / "report.json").read_text(encoding="utf-8")
+    assert "song.wav" not in text
+    found = json.loads(text)
+    assert found["data"]["failed"] == 1
+    assert re.fullmatch("[0-9a-f]{64}", found["recipe_sha256"])
+    assert found["test"] == values["test"]
+
+
+def test_results_hold_figures_only() -> None:
+    """No audio, no picture, no page, no prediction; no name of a file of the data."""
+    for path in (ROOT / "results").rglob("*"):
+        if path.is_file():
+            assert path.suffix in (".json", ".txt"), path
+    for path in (ROOT / "results").glob("*/*/*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert "base64" not in text
+        assert not re.search(r"\.(wav|mp3|opus|ogg|flac|au|png)\b", text), path
 
 
 def test_a_benchmark_names_its_machine(figures: ModuleType, checkout: Path) -> None:

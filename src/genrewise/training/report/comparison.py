@@ -42,7 +42,7 @@ _PROTOCOLS = {
 def printed(report: Report) -> Mapping[str, Any]:
     """The section ``published`` of a report, where it names a figure; else nothing."""
     section: Mapping[str, Any] = report.get("published") or {}
-    return section if section.get("value") is not None else {}
+    return section if section.get("figure") and section.get("value") is not None else {}
 
 
 def figure_of(report: Report) -> str:

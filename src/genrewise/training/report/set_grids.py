@@ -9,7 +9,7 @@ from genrewise.training.report.comparison import FIGURES, span
 from genrewise.training.report.grids import Cell, Grid, Points, Span, Written, plain
 from genrewise.training.report.pieces import per_cent
 
-__all__ = ["genres", "measured", "overview", "protocols", "versus"]
+__all__ = ["genres", "measured", "overview", "protocols", "results", "splits", "titled", "versus"]
 
 Row = Mapping[str, Any]
 
@@ -25,13 +25,13 @@ def _level(row: Row, level: str) -> list[Cell]:
     return [span(at), at["n"]] if at else [None, None]
 
 
-def _over_seeds(row: Row) -> Cell:
-    """``5: .784 (.762–.810)``: how many, mean, least and most."""
-    spread = row["seeds"] and row["seeds"]["levels"].get(row["unit"])
+def _over_seeds(row: Row, key: str = "seeds") -> Cell:
+    """``5: 0.784 (0.762–0.810)``: how many, mean, least and most."""
+    spread = row[key] and row[key]["levels"].get(row["unit"])
     if not spread:
         return None
     mean = plain(Span(spread["mean"], spread["least"], spread["most"]))
-    return Written(f"{row['seeds']['n']}: {mean}")
+    return Written(f"{row[key]['n']}: {mean}")
 
 
 def _minutes(row: Row) -> Cell:
@@ -45,16 +45,86 @@ def overview(rows: Sequence[Row]) -> Grid:
     """
     head = ["system", "measured", "the authors", "ours, published protocol", "ours, honest"]
     head += ["difference, points", "honest by clip (95 %)", "n clips"]
-    head += ["honest by track (95 %)", "n tracks", "seeds: mean (range)", "minutes"]
+    head += ["honest by track (95 %)", "n tracks", "seeds: mean (range)"]
+    head += ["published protocol over seeds", "minutes"]
     made: list[list[Cell]] = []
     for row in rows:
         cells: list[Cell] = [row["label"], measured(row), (row["authors"] or {}).get("value")]
         cells += [side and side["value"] for side in (row["published"], row["honest"])]
         cells += [None if row["difference"] is None else Points(row["difference"])]
-        cells += [*_level(row, "clip"), *_level(row, "track"), _over_seeds(row), _minutes(row)]
+        cells += [*_level(row, "clip"), *_level(row, "track"), _over_seeds(row)]
+        cells += [_over_seeds(row, "published_seeds"), _minutes(row)]
         made.append(cells)
     used = [i for i in range(len(head)) if any(cells[i] is not None for cells in made)]
     return Grid([head[i] for i in used], [[cells[i] for i in used] for cells in made])
+
+
+def results(rows: Sequence[Row]) -> Grid:
+    """A row a system, in few columns of words and figures: for a page of Markdown."""
+    head = ["system", "recipe", "published", "ours, published protocol", "ours, honest"]
+    head += ["honest by clip (95 %)", "honest by track (95 %)", "seeds", "minutes"]
+    return Grid(head, [_result(row) for row in rows])
+
+
+def _result(row: Row) -> list[Cell]:
+    theirs, published, honest = row["authors"], row["published"], row["honest"]
+    cells: list[Cell] = [row["system"], f"`{row['label']}`"]
+    cells += [_printed(row) if theirs else None, _leaking(row) if published else None]
+    cells += [plain(honest["value"]) if honest else None]
+    for level in ("clip", "track"):
+        accuracy, n = _level(row, level)
+        cells.append(f"{plain(accuracy)}, n {plain(n)}" if accuracy else None)
+    spent = [side["minutes"] for side in (published, honest) if side and side["minutes"]]
+    minutes = " + ".join(f"{m:.1f}" for m in spent)
+    return [*cells, _over_seeds(row) or Written("1"), Written(minutes or "–")]
+
+
+def _printed(row: Row) -> str:
+    """The authors' figure with its unit and protocol."""
+    theirs = row["authors"]
+    n = f", n {plain(theirs['n'])}" if theirs["n"] else ""
+    said = f"{measured(row)} {plain(theirs['value'])}{n}"
+    return f"{said}: {theirs['protocol']}" if theirs["protocol"] else said
+
+
+def _leaking(row: Row) -> str:
+    """Ours by the authors' split, with how much of it was learnt from."""
+    side = row["published"]
+    share, seeds = _leaked(row), _over_seeds(row, "published_seeds")
+    learnt = f"; {share} of the windows from tracks learnt from" if share else ""
+    more = f"; {plain(seeds).replace(':', ' seeds:')}" if seeds else ""
+    return f"{plain(side['value'])}, n {plain(side['n'])}{more}{learnt}"
+
+
+def titled(rows: Sequence[Row]) -> Grid:
+    """:func:`overview` with what each system is, for a few that differ in one thing."""
+    whole = overview(rows)
+    told = [[row["title"], *cells[1:]] for row, cells in zip(rows, whole.rows, strict=True)]
+    return Grid(["", *whole.head[1:]], told)
+
+
+def splits(sides: Sequence[tuple[str, Row]]) -> Grid:
+    """What a split is worth: accuracy at each level, and what stands on both sides.
+
+    Parameters
+    ----------
+    sides : sequence of (title, side)
+        Each as ``published`` or ``honest`` of :func:`.systems.row`.
+    """
+    levels = ("window", "clip", "track")
+    head = ["split", "test windows of learnt tracks", "groups on both sides"]
+    head += [f"right by {level} (95 %)" for level in levels] + ["n windows", "n tracks"]
+    rows: list[list[Cell]] = []
+    for title, side in sides:
+        leaks = side["leaks"] or {}
+        n = leaks.get("of")
+        learnt = Written(per_cent(leaks["windows"] / n)) if n else Written("none")
+        found = side["levels"]
+        cells: list[Cell] = [title, learnt, leaks.get("groups", 0)]
+        cells += [span(found[level]) if level in found else None for level in levels]
+        cells += [found[level]["n"] if level in found else None for level in ("window", "track")]
+        rows.append(cells)
+    return Grid(head, rows)
 
 
 def protocols(rows: Sequence[Row]) -> Grid:
