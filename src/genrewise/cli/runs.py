@@ -43,6 +43,8 @@ def level_rows(part: str, scores: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Rows of a table of figures, a row a level."""
     rows: list[tuple[str, ...]] = []
     for level in ("window", "clip", "track"):
+        if level not in scores:  # all is silent: no window was heard
+            continue
         s = scores[level]
         lo, hi = s["interval"]
         rows.append(
