@@ -1,5 +1,8 @@
 """Recipes: everything that makes a result, in one TOML file, or laid over another by ``base``.
 
+`base`, and `start` of a member, name a recipe of the package or a TOML file, which is looked for
+from the folder of the recipe that names it.
+
 Unknown keys are refused with the nearest ones; ``--set fit.folds=10`` overrides a value.
 """
 
@@ -153,6 +156,8 @@ def _check_protocol(recipe: Recipe, where: str) -> None:
 def _check(recipe: Recipe, where: str) -> None:
     """Hold against each other what names something in another section."""
     _check_protocol(recipe, where)
+    if recipe.split.valid_is_test and recipe.fit.choose == "folds":
+        raise RecipeError(f"{where}: split.valid_is_test with fit.choose = folds", "holdout")
     for key, member in recipe.model.members.items():
         _check_member(recipe, key, member, where)
     for mix in recipe.model.candidates:
@@ -195,7 +200,7 @@ def names() -> list[str]:
     return sorted(str(p.relative_to(FOLDER).with_suffix("")) for p in FOLDER.rglob("*.toml"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Plain values of a file, laid over those of the recipe that its `base` names."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -203,26 +208,56 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: {error.strerror}", "a recipe") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}", "TOML") from error
-    base = values.pop("base", "")
-    return _laid_over(_read(_path(base)), values) if base else values
+    base, below = values.pop("base", ""), (*below, path.resolve())
+    for member in _inner(values, "model", "members").values():
+        if str(_inner(member).get("start", "")).endswith(".toml"):
+            member["start"] = str(path.parent / member["start"])
+    if not base:
+        return values
+    under = _path(str(base), path.parent)
+    if under.resolve() in below:
+        raise RecipeError(f"{path}: base = {base}, which is laid over this one", "another recipe")
+    return _laid_over(_read(under, below), values)
+
+
+def _inner(values: Any, *keys: str) -> Mapping[str, Any]:
+    """What stands below some keys; nothing where there is no such section."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
+
+
+def _list(values: Mapping[str, Any], key: str) -> list[Any]:
+    found = values.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _laid_over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe laid over another; members of the other that no candidate names are gone."""
+    """A recipe laid over another.
+
+    Members of the other that no candidate names are gone, and inputs that only they looked at.
+    """
     out = merged(base, values)
-    candidates = values.get("model", {}).get("candidates", ())
-    if candidates:
-        members = out["model"]["members"]
-        named = {name for mixed in candidates for name in mixed}
-        named |= {base for name in named & set(members) for base in members[name].get("stack", ())}
-        out["model"]["members"] = {name: members[name] for name in members if name in named}
-    return out
+    mixes = [mixed for mixed in _list(_inner(values, "model"), "candidates") if mixed]
+    if not mixes:
+        return out
+    members = _inner(out, "model", "members")
+    named = [str(name) for mixed in mixes if isinstance(mixed, list) for name in mixed]
+    named += [str(below) for name in named for below in _list(_inner(members, name), "stack")]
+    kept = {name: members[name] for name in members if name in named}
+    seen = [
+        *_inner(values, "features"),
+        *(i for m in kept.values() for i in _list(_inner(m), "inputs")),
+    ]
+    features = {name: spec for name, spec in _inner(out, "features").items() if name in seen}
+    return {**out, "features": features, "model": {**out["model"], "members": kept}}
 
 
-def _path(name: str | Path) -> Path:
+def _path(name: str | Path, beside: Path = Path()) -> Path:
+    """The file of a recipe, by name or path; a relative one is seen from the folder `beside`."""
     path = Path(name)
     if path.suffix == ".toml":
-        return path
+        return beside / path
     if str(name) not in names():
         raise UnknownName("recipe", str(name), names())
     return FOLDER / f"{name}.toml"
@@ -259,10 +294,10 @@ def load(name: str | Path, settings: Sequence[str] = (), protocol: str = "honest
     path = _path(name)
     values = _read(path)
     if protocol != "honest":
-        known = values.get("protocols", {})
-        if protocol not in known:
+        known = _inner(values, "protocols", protocol)
+        if not known:
             raise RecipeError(f"{name} has no {protocol} protocol", "--protocol honest")
-        values = {**merged(values, known[protocol]), "protocol": protocol}
+        values = {**merged(values, known), "protocol": protocol}
     for setting in settings:
         values = override(values, setting)
     return parse(values, path.name)
