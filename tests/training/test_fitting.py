@@ -16,6 +16,7 @@ from genrewise.errors import DatasetError, RecipeError
 from genrewise.training import models
 from genrewise.training.fitting import (
     Extra,
+    _thinned,
     clip_votes,
     fit_embedding,
     fit_member,
@@ -24,12 +25,11 @@ from genrewise.training.fitting import (
     member_probabilities,
     mix,
 )
-from genrewise.training.recipe import Member
+from genrewise.training.problem import Problem, make_problem
 from genrewise.training.store import select_windows
 from genrewise.votes import temper, vote
 
 Make = Callable[..., Any]
-LDA = Member(model="lda", inputs=("x",))
 
 
 class Recorder:
@@ -51,10 +51,18 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 @pytest.fixture
-def toy(make_dataset: Make, make_table: Make) -> Any:
+def problem(make_dataset: Make, make_table: Make, make_recipe: Make) -> Problem:
+    """Three genres of six groups of two clips of three windows."""
     dataset = make_dataset()
-    _, groups = np.unique([i.group for i in dataset.items], return_inverse=True)
-    return dataset, make_table(dataset), dataset.targets(), groups
+    return make_problem(dataset, make_table(dataset), make_recipe())
+
+
+def arrays(problem: Problem, x: Any) -> Problem:
+    return replace(problem, table=replace(problem.table, arrays={"x": x}))
+
+
+def heard(problem: Problem, heard: Any) -> Problem:
+    return replace(problem, table=replace(problem.table, heard=heard))
 
 
 def test_arrays_are_joined_in_the_order_of_the_names() -> None:
@@ -65,83 +73,215 @@ def test_arrays_are_joined_in_the_order_of_the_names() -> None:
 
 
 def test_a_member_sees_the_windows_of_its_items_alone(
-    toy: Any, make_recipe: Make, recorder: Recorder
+    problem: Problem, make_recipe: Make, recorder: Recorder
 ) -> None:
-    _, table, y, groups = toy
-    heard = table.heard.copy()
-    heard[0] = False
-    table = replace(table, heard=heard)
+    table = problem.table
+    problem = heard(problem, np.arange(len(table)) != 0)
     items = [0, 5, 17]
-    fit_member(LDA, table, y, groups, items, make_recipe())
+    fit_member(problem, make_recipe(), "linear", items)
     ((x, truth, group),) = recorder.calls
-    rows = select_windows(table, items, 12)
-    assert 0 not in rows
+    rows = select_windows(problem.table, items, 12)
+    assert rows.tolist() == [1, 2, 15, 16, 17, 51, 52, 53]
     np.testing.assert_array_equal(x, table.arrays["x"][rows])
-    np.testing.assert_array_equal(truth, y[table.item[rows]])
-    np.testing.assert_array_equal(group, groups[table.item[rows]])
+    np.testing.assert_array_equal(truth, problem.y[table.item[rows]])
+    np.testing.assert_array_equal(group, problem.groups[table.item[rows]])
 
 
-def test_windows_of_an_item_are_limited(toy: Any, make_recipe: Make, recorder: Recorder) -> None:
-    _, table, y, groups = toy
-    fit_member(LDA, table, y, groups, [0, 35], make_recipe(fit={"windows_per_item": 2}))
+def test_windows_of_an_item_are_limited(
+    problem: Problem, make_recipe: Make, recorder: Recorder
+) -> None:
+    fit_member(problem, make_recipe(fit={"windows_per_item": 2}), "linear", [0, 35])
     assert len(recorder.calls[0][0]) == 4
 
 
 def test_further_rows_join_the_member_that_looks_at_them_alone(
-    toy: Any, make_recipe: Make, recorder: Recorder
+    problem: Problem, make_recipe: Make, recorder: Recorder
 ) -> None:
-    _, table, y, groups = toy
     extra = Extra("x", np.full((2, 7), 9, np.float32), np.array([2, 1]))
-    fit_member(LDA, table, y, groups, [0, 35], make_recipe(), extra)
+    fit_member(replace(problem, extra=extra), make_recipe(), "linear", [0, 35])
     x, truth, group = recorder.calls[0]
     assert (x[-2:] == 9).all()
     assert truth[-2:].tolist() == [2, 1]
-    assert len(set(group[-2:]) | set(groups.tolist())) == len(set(groups.tolist())) + 2
-    fit_member(LDA, table, y, groups, [0, 35], make_recipe(), replace(extra, input="z"))
+    groups = set(problem.groups.tolist())
+    assert len(set(group[-2:]) | groups) == len(groups) + 2
+    other = replace(problem, extra=replace(extra, input="z"))
+    fit_member(other, make_recipe(), "linear", [0, 35])
     assert len(recorder.calls[1][0]) == len(x) - 2
 
 
-def test_one_genre_is_refused(toy: Any, make_recipe: Make) -> None:
-    _, table, y, groups = toy
+def test_one_genre_is_refused(problem: Problem, make_recipe: Make) -> None:
     with pytest.raises(DatasetError, match=r"lda on 6 windows of 1 genres.*two genres or more"):
-        fit_member(LDA, table, y, groups, [0, 1], make_recipe())
-    silent = replace(table, heard=np.zeros(len(table), bool))
+        fit_member(problem, make_recipe(), "linear", [0, 1])
+    silent = heard(problem, np.zeros(len(problem.table), bool))
     with pytest.raises(DatasetError, match="lda on 0 windows"):
-        fit_member(LDA, silent, y, groups, range(36), make_recipe())
+        fit_member(silent, make_recipe(), "linear", range(36))
 
 
-def test_what_a_library_refuses_becomes_one_line(toy: Any, make_recipe: Make) -> None:
-    _, table, y, groups = toy
-    bad = table.arrays["x"].copy()
+def test_what_a_library_refuses_becomes_one_line(problem: Problem, make_recipe: Make) -> None:
+    bad = problem.table.arrays["x"].copy()
     bad[0, 0] = np.nan
     with pytest.raises(
         DatasetError, match=r"lda on .* windows of 3 genres: Input X contains NaN"
     ) as caught:
-        fit_member(LDA, replace(table, arrays={"x": bad}), y, groups, range(36), make_recipe())
+        fit_member(arrays(problem, bad), make_recipe(), "linear", range(36))
     assert "\n" not in str(caught.value)
-    few = replace(table, heard=np.arange(len(table)) % 36 == 0)
+    few = heard(problem, np.arange(len(problem.table)) % 36 == 0)
     with pytest.raises(DatasetError, match="number of samples must be more than the number of"):
-        fit_member(LDA, few, y, groups, range(36), make_recipe())
+        fit_member(few, make_recipe(), "linear", range(36))
 
 
-def test_errors_of_ours_stay_what_they_are(toy: Any, make_recipe: Make) -> None:
-    _, table, y, groups = toy
-    member = Member(model="knn", inputs=("x",), params={"n_neighbors": 1000})
+def test_errors_of_ours_stay_what_they_are(problem: Problem, make_recipe: Make) -> None:
+    near = {"model": "knn", "inputs": ["x"], "params": {"n_neighbors": 1000}}
+    recipe = make_recipe(model={"members": {"near": near}})
     with pytest.raises(RecipeError, match="n_neighbors 1000"):
-        fit_member(member, table, y, groups, range(36), make_recipe())
+        fit_member(problem, recipe, "near", range(36))
 
 
-def test_probabilities_have_a_column_for_every_label(toy: Any, make_recipe: Make) -> None:
-    _, table, y, groups = toy
+def test_probabilities_have_a_column_for_every_label(problem: Problem, make_recipe: Make) -> None:
+    recipe, y, table = make_recipe(), problem.y, problem.table
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = fit_member(LDA, table, y, groups, range(24), make_recipe())
+        fitted = fit_member(problem, recipe, "linear", range(24))
     rows = np.arange(len(table))
-    p = member_probabilities(fitted, LDA, table, rows, 3)
+    p = member_probabilities(problem, recipe, {"linear": fitted}, "linear", rows)
     assert p.shape == (len(table), 3)
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert (p[:, 2] == 0).all()
     assert (p[y[table.item] < 2].argmax(1) == y[table.item[y[table.item] < 2]]).mean() > 0.9
+    some = np.array([4, 99, 7])
+    again = member_probabilities(problem, recipe, {"linear": fitted}, "linear", some)
+    np.testing.assert_allclose(again, p[some], rtol=1e-5)
+
+
+STACK = {
+    "members": {
+        "near": {"model": "knn", "inputs": ["x"]},
+        "top": {"model": "lda", "inputs": ["x"], "stack": ["near"]},
+        "bare": {"model": "lda", "stack": ["near", "other"]},
+        "other": {"model": "lda", "inputs": ["x"]},
+    },
+    "candidates": [["top"], ["bare"]],
+}
+
+
+def test_a_stack_sees_its_inputs_and_then_the_probabilities_in_the_order_of_the_recipe(
+    problem: Problem, make_recipe: Make, recorder: Recorder
+) -> None:
+    recipe = make_recipe(model=STACK)
+    n, rng = len(problem.table), np.random.default_rng(0)
+    stacked = {"near": rng.random((n, 3)), "other": rng.random((n, 3))}
+    rows = select_windows(problem.table, [1, 20], 12)
+    fit_member(problem, recipe, "top", [1, 20], stacked=stacked)
+    fit_member(problem, recipe, "bare", [1, 20], stacked=stacked)
+    x = problem.table.arrays["x"][rows]
+    assert recorder.calls[0][0].dtype == np.float32
+    np.testing.assert_allclose(recorder.calls[0][0][:, :7], x)
+    np.testing.assert_allclose(recorder.calls[0][0][:, 7:], stacked["near"][rows], rtol=1e-6)
+    both = np.hstack([stacked["near"][rows], stacked["other"][rows]])
+    np.testing.assert_allclose(recorder.calls[1][0], both, rtol=1e-6)
+
+
+def test_a_fitted_stack_asks_the_members_below_it(problem: Problem, make_recipe: Make) -> None:
+    recipe, rows = make_recipe(model=STACK), np.arange(0, 108, 5)
+    made = {name: fit_member(problem, recipe, name, range(36)) for name in ("near", "other")}
+    own = {n: member_probabilities(problem, recipe, made, n, np.arange(108)) for n in made}
+    made["bare"] = fit_member(problem, recipe, "bare", range(36), stacked=own)
+    p = member_probabilities(problem, recipe, made, "bare", rows)
+    below = np.hstack([own["near"], own["other"]])[rows].astype(np.float32)
+    np.testing.assert_allclose(p, made["bare"].predict_proba(below), rtol=1e-6)
+
+
+class Sided(Recorder):
+    """Remembers the side that it should stop by as well."""
+
+    def fit(self, X: Any, y: Any, groups: Any = None, valid: Any = None) -> Recorder:
+        self.side = valid
+        return super().fit(X, y, groups)
+
+
+def test_what_a_network_stops_by_is_the_validation_part(
+    problem: Problem, make_recipe: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Sided()
+    monkeypatch.setattr(models, "make", lambda *_args, **_more: made)
+    fit_member(problem, make_recipe(), "linear", [0, 35], valid=[3, 13])
+    rows = select_windows(problem.table, [3, 13], 12)
+    np.testing.assert_array_equal(made.side[0], problem.table.arrays["x"][rows])
+    assert made.side[1].tolist() == [0] * 3 + [1] * 3
+    fit_member(problem, make_recipe(), "linear", [0, 35])
+    assert made.side is None
+
+
+def test_a_network_is_told_of_augmentation_and_its_start(
+    problem: Problem, make_recipe: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def make(*given: Any, **params: Any) -> Recorder:
+        told.append((*given, params))
+        return Recorder()
+
+    monkeypatch.setattr(models, "make", make)
+    problem = replace(problem, starts={"net": "w.npz"})
+    net = {"model": "mlp", "inputs": ["x"], "params": {"max_epochs": 3}}
+    recipe = make_recipe(
+        model={"members": {"net": net, "linear": {"model": "lda", "inputs": ["x"]}}},
+        augment={"kinds": ["mirror"], "probability": 0.25},
+        fit={"seed": 7},
+    )
+    fit_member(problem, recipe, "net", [0, 35])
+    augment = {"kinds": ("mirror",), "probability": 0.25}
+    assert told == [("mlp", 3, 7, {"max_epochs": 3, "augment": augment, "start": "w.npz"})]
+    with pytest.raises(RecipeError, match="augment for a model lda; expected a network"):
+        fit_member(problem, recipe, "linear", [0, 35])
+
+
+def test_saved_copies_are_learnt_from_beside_what_they_are_copies_of(
+    problem: Problem, make_recipe: Make, recorder: Recorder
+) -> None:
+    x = np.arange(108 * 6 * 5, dtype=np.float32).reshape(108, 1, 6, 5) / 3240
+    recipe = make_recipe(augment={"kinds": ["mirror"], "mode": "saved", "copies": 2, "seed": 3})
+    fit_member(arrays(problem, x), recipe, "linear", [0, 35])
+    got, truth, group = recorder.calls[0]
+    rows = select_windows(problem.table, [0, 35], 12)
+    assert got.shape == (18, 1, 6, 5)
+    np.testing.assert_array_equal(got[:6], x[rows])
+    assert truth.tolist() == [0, 0, 0, 2, 2, 2] * 3
+    assert group.tolist() == problem.groups[problem.table.item[rows]].tolist() * 3
+
+
+def test_changed_copies_of_the_sound_are_those_of_the_items_alone(
+    problem: Problem, make_recipe: Make, recorder: Recorder
+) -> None:
+    copies = replace(problem.table, arrays={"x": problem.table.arrays["x"] + 1000})
+    recipe = make_recipe(augment={"waveform": ["gain"]}, fit={"windows_per_item": 2})
+    fit_member(replace(problem, augmented=copies), recipe, "linear", [0, 35])
+    x, truth, group = recorder.calls[0]
+    rows = select_windows(problem.table, [0, 35], 2)
+    np.testing.assert_array_equal(x[:4], problem.table.arrays["x"][rows])
+    np.testing.assert_array_equal(x[4:], problem.table.arrays["x"][rows] + 1000)
+    assert truth.tolist() == [0, 0, 2, 2] * 2
+    assert group[4:].tolist() == group[:4].tolist()
+    stack = make_recipe(model=STACK, augment={"waveform": ["gain"]})
+    stacked = {"near": np.zeros((108, 3)), "other": np.zeros((108, 3))}
+    with pytest.raises(RecipeError, match="changed copies of the sound for a stack"):
+        fit_member(replace(problem, augmented=copies), stack, "top", [0, 35], stacked=stacked)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(1, 40))
+def test_too_many_rows_are_thinned_evenly(counts: list[int], most: int) -> None:
+    item = np.repeat(np.arange(len(counts)), counts)
+    item = np.concatenate([np.full(5, 99), item])
+    rows = np.arange(5, len(item))
+    kept = _thinned(rows, item, most)
+    assert len(kept) == min(most, len(rows))
+    assert (np.diff(kept) > 0).all()
+    assert np.isin(kept, rows).all()
+    if most > len(counts):
+        # No item is left out.
+        assert set(item[kept].tolist()) == set(range(len(counts)))
+    else:
+        assert len(set(item[kept].tolist())) == len(kept)
 
 
 def test_a_mix_is_the_mean() -> None:
