@@ -19,7 +19,7 @@ from genrewise.training.compare import paired_difference
 from genrewise.training.datasets import Dataset
 from genrewise.training.metrics import bootstrap_interval
 
-__all__ = ["CLEAN", "DAMAGES", "Damage", "chances", "channels", "robustness", "scores"]
+__all__ = ["CLEAN", "DAMAGES", "Damage", "chances", "channels", "mp3", "robustness", "scores"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -74,21 +74,37 @@ def _each(y: F32, sr_in: int, sr_out: int) -> F32:
     return np.stack([resample(column, sr_in, sr_out) for column in y.T], axis=1)
 
 
-def _mp3(kbps: int, rate: int, least: int, most: int) -> Damage:
-    """To MPEG layer III at a constant bit rate and back.
+#: Bit rate in kbit/s: the sample rate in Hz that encoders choose for it, and the lowest and
+#: highest bit rate of that sample rate, between which libsndfile counts its level of compression.
+MP3_RATES = {64: (44_100, 32, 320), 32: (22_050, 8, 160)}
 
-    `rate` is the sample rate that encoders choose for that bit rate, `least` and `most` the
-    bit rates of that rate between which libsndfile counts its level of compression.
+
+def mp3(y: F32, sr: int, kbps: int) -> bytes:
+    """Samples as MPEG layer III at a constant bit rate.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n, channels), float32
+    sr : int
+        Hz.
+    kbps : {64, 32}
+        Of all channels together.
     """
+    import soundfile
+
+    rate, least, most = MP3_RATES[kbps]
+    how = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
+    out = io.BytesIO()
     level = (most - kbps) / (most - least)
+    soundfile.write(out, _each(y, sr, rate), rate, compression_level=level, **how)
+    return out.getvalue()
+
+
+def _mp3(kbps: int) -> Damage:
+    """To mp3 and back; what the encoder adds at the end is cut off."""
 
     def damage(y: F32, sr: int, _rng: np.random.Generator) -> F32:
-        import soundfile
-
-        coded = io.BytesIO()
-        how = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
-        soundfile.write(coded, _each(y, sr, rate), rate, compression_level=level, **how)
-        decoded, _ = channels(coded.getvalue())
+        decoded, rate = channels(mp3(y, sr, kbps))
         return _each(decoded, rate, sr)[: len(y)]
 
     return damage
@@ -156,8 +172,8 @@ DAMAGES: Mapping[str, Damage] = {
     CLEAN: lambda y, _sr, _rng: y,
     "20 dB softer": _gain(-20.0),
     "10 dB louder, clipped": _gain(10.0),
-    "mp3, 64 kbit/s": _mp3(64, 44_100, 32, 320),
-    "mp3, 32 kbit/s": _mp3(32, 22_050, 8, 160),
+    "mp3, 64 kbit/s": _mp3(64),
+    "mp3, 32 kbit/s": _mp3(32),
     "telephone, 300–3400 Hz": _telephone,
     "nothing above 4 kHz": _below(4_000.0),
     "white noise, 20 dB below": _noise(20.0),
