@@ -238,6 +238,8 @@ def _laid_over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     Members of the other that no candidate names are gone, and inputs that only they looked at.
     """
     out = merged(base, values)
+    if _inner(values, "published").get("figure") == "":
+        out["published"] = values["published"]  # nothing was printed of this one
     mixes = [mixed for mixed in _list(_inner(values, "model"), "candidates") if mixed]
     if not mixes:
         return out
