@@ -18,7 +18,7 @@ def _published(entry: Mapping[str, Any]) -> str:
     found = entry["published"] or {}
     if found.get("value") is not None:
         unit = f" by {found['unit']}" if found.get("unit") else ""
-        return f"{found['figure'].replace('_', ' ')} {found['value']:.3f}{unit}"
+        return f"{found.get('figure', '').replace('_f1', ' F1')} {found['value']:.3f}{unit}".strip()
     return "in words" if found else "–"
 
 

@@ -16,14 +16,17 @@ __all__ = ["sweep"]
 def _show(report: dict[str, Any], folder: Path) -> None:
     """The table of settings, then what was found."""
     from genrewise.training.report.grids import plain
-    from genrewise.training.sweep_report import found_words, settings_grid
+    from genrewise.training.sweep_report import found_words, settings_grid, verdict
 
     grid = settings_grid(report, brief=True)
     rows = [[plain(cell) for cell in row] for row in grid.rows]
-    table(grid.head, rows, right=range(1 + len(report["keys"]), len(grid.head) - 1))
+    right = [
+        i for i, title in enumerate(grid.head[:-1]) if title not in ("no", *report["keys"].values())
+    ]
+    table(grid.head, rows, right=right)
     say(found_words(report))
     if report["published"]["note"]:
-        say(f"The authors: {report['published']['note']}")
+        say(f"The authors: {report['published']['note']}. {verdict(report)}")
     say(f"report: {folder / 'report.html'}")
 
 

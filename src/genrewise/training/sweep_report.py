@@ -14,12 +14,15 @@ from genrewise.training.report.grids import Cell, Grid, Range
 from genrewise.training.report.html import whole_page, write_figures
 from genrewise.training.report.pieces import levels_of, pictures, table
 from genrewise.training.report.sections import banner
-from genrewise.training.sweep_figures import curve_name, curves_of, draw
+from genrewise.training.sweep_figures import curve_name, curves_of, draw, range_name
 from genrewise.training.sweep_spec import toml_text
 from genrewise.training.sweep_state import write_state
-from genrewise.training.sweep_summary import epochs_of, setting_text, value_text
+from genrewise.training.sweep_summary import epochs_of, figure_words, setting_text, value_text
 
-__all__ = ["found_words", "page", "settings_grid", "write_sweep"]
+__all__ = ["found_words", "page", "settings_grid", "verdict", "write_sweep"]
+
+#: Values of a setting that a terminal has room for.
+MOST_COLUMNS = 3
 
 Report = Mapping[str, Any]
 Trial = Mapping[str, Any]
@@ -98,13 +101,17 @@ def settings_grid(report: Report, *, brief: bool = False) -> Grid:
     every = (("window", "accuracy"), ("clip", "accuracy"), ("track", "accuracy"))
     others = [at for at, other in every if _has(report, at) and (at, other) != (level, name)]
     others = [] if brief else others
-    head = ["no", *report["keys"].values(), f"{name.replace('_', ' ')} by {level}", "95 %"]
+    ranged = name == "accuracy"  # the interval that is known is that of the accuracy
+    tried = {} if brief and len(report["keys"]) > MOST_COLUMNS else report["keys"]
+    head = ["no", *tried.values(), figure_words(name, level)]
+    head += ["95 %"] if ranged else []
     head += [f"accuracy by {at}" for at in others] + ["best epoch"]
     head += [*([] if brief else ["epochs"]), "minutes", "note"]
     rows = []
     for trial in report["trials"]:
-        row: list[Cell] = [str(trial["number"]), *map(value_text, trial["settings"].values())]
-        row += [trial["figure"], _range(trial, level)]
+        row: list[Cell] = [str(trial["number"])]
+        row += [value_text(trial["settings"][key]) for key in tried]
+        row += [trial["figure"], *([_range(trial, level)] if ranged else [])]
         row += [trial["validation"].get(at, {}).get("accuracy") for at in others]
         row += [text or None for text in epochs_of(trial)[: 1 if brief else 2]]
         rows.append([*row, f"{trial['minutes']:.1f}", _note(report, trial)])
@@ -135,7 +142,7 @@ def found_words(report: Report) -> str:
     level, name = _judged(report)
     setting = setting_text(report["keys"], best["settings"])
     words = f"Best of {report['total']} settings: {setting}, validation"
-    words += f" {name.replace('_', ' ')} by {level} {best['figure']:.3f}."
+    words += f" {figure_words(name, level)} {best['figure']:.3f}."
     if report["close"]:
         n = len(report["close"])
         words += f" {n} other{'s lie' if n > 1 else ' lies'} within its 95 % interval:"
@@ -156,9 +163,17 @@ def _beside(report: Report) -> str:
     theirs = report["published"]
     if not theirs["note"]:
         return ""
-    verdict = {True: "So do we.", False: "We find another.", None: ""}[report["agrees"]]
     source = f" ({escape(theirs['source'])})" if theirs["source"] else ""
-    return f'<p class="soft">The authors: “{escape(theirs["note"])}”{source}. {verdict}</p>\n'
+    return f'<p class="soft">The authors: “{escape(theirs["note"])}”{source}. {verdict(report)}</p>'
+
+
+def verdict(report: Report) -> str:
+    """Whether our best setting is the authors'; nothing where they name none."""
+    if report["agrees"] is None:
+        return ""
+    words = "So do we" if report["agrees"] else "We find another"
+    doubt = ", by less than the validation part can tell" if report["close"] else ""
+    return f"{words}{doubt}."
 
 
 def _curves(report: Report, drawn: Mapping[str, str]) -> str:
@@ -180,8 +195,13 @@ def _curves(report: Report, drawn: Mapping[str, str]) -> str:
 
 
 def _settings(report: Report, drawn: Mapping[str, str]) -> str:
-    figure = pictures([("settings", "Bars are 95 % intervals; the best in orange.")], drawn)
-    return f"<h2>Settings</h2>\n{grids.html(settings_grid(report), stack=True)}\n{figure}"
+    bars = "Bars are 95 % intervals; the" if _judged(report)[1] == "accuracy" else "The"
+    figure = pictures([("settings", f"{bars} best in orange.")], drawn)
+    ranges = pictures([(range_name(short), "") for short in report["keys"].values()], drawn)
+    return (
+        f"<h2>Settings</h2>\n{grids.html(settings_grid(report), stack=True)}\n{figure}"
+        f'<div class="columns">{ranges}</div>'
+    )
 
 
 def _how(report: Report) -> str:
@@ -199,7 +219,8 @@ def _how(report: Report) -> str:
         for key, name in (("choices", "Ours, not printed"), ("reductions", "Smaller here"))
         if report[key]
     ]
-    return f"<h2>How</h2>\n{table(['', ''], rows)}{''.join(lists)}"
+    notes = f"<p>{escape(report['notes'])}</p>" if report["notes"] else ""
+    return f"<h2>How</h2>\n{notes}{table(['', ''], rows)}{''.join(lists)}"
 
 
 def _test_words(report: Report) -> str:

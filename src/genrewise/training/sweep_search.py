@@ -1,8 +1,8 @@
 """The settings of a sweep and what came of them, in a journal that survives being killed.
 
 Optuna's study (Akiba et al. 2019) is written by one process.  A trial is entered when its
-setting is chosen and told when it is done, so one that runs in the journal is one to run
-(again).  All of a batch are entered before any is run, and what is drawn depends on the
+setting is chosen and told when it is done, so one that the journal has as running is one to
+run (again).  All of a batch are entered before any is run, and what is drawn depends on the
 seed, the number of the trial and what was told before its batch alone.
 """
 
@@ -16,7 +16,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
@@ -26,8 +31,8 @@ from genrewise.training.sweep_spec import Space, Sweep, grid, toml_text
 
 __all__ = ["Search", "mend"]
 
-#: Epochs before a trial may be ended early, and trials that end on their own first.
-_WARM_EPOCHS, _WARM_TRIALS = 3, 2
+#: Epochs that every trial is given, and trials that are never ended early.
+_WARM_EPOCHS, _WARM_TRIALS = 5, 2
 
 _STATES = {
     "done": TrialState.COMPLETE,
@@ -74,9 +79,11 @@ class Search:
                 pruner=optuna.pruners.MedianPruner(_WARM_TRIALS, _WARM_EPOCHS),
                 load_if_exists=True,
             )
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, AssertionError) as error:
             raise RecipeError(
-                f"{path}: {error}", "the journal of a sweep", "delete its folder to start again"
+                f"{path}: {type(error).__name__}: {error}",
+                "the journal of a sweep",
+                "delete its folder to start again",
             ) from error
 
     def batch(self) -> dict[int, dict[str, Any]]:
@@ -95,34 +102,32 @@ class Search:
         return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
     def _enter(self, number: int) -> None:
-        """Choose a setting and enter its trial."""
+        """Choose a setting and enter its trial, all of it in one line of the journal."""
         if self.sweep.search.sampler == "grid":
             setting = grid(self.sweep)[number]
-            params = {key: toml_text(value) for key, value in setting.items()}
-            choices = {key: _texts(values) for key, values in self.sweep.grid.items()}
-            self._study.add_trial(
-                create_trial(state=TrialState.RUNNING, params=params, distributions=choices)
-            )
-            return
-        self._study.sampler = self._sampler(number)
-        self._drawn(self._study.ask())
+            params: dict[str, Any] = {key: toml_text(value) for key, value in setting.items()}
+            spaces = {key: _texts(values) for key, values in self.sweep.grid.items()}
+        else:
+            params, spaces = self._drawn(number)
+        trial = create_trial(state=TrialState.RUNNING, params=params, distributions=spaces)
+        self._study.add_trial(trial)
 
-    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        """A sampler whose random numbers are this trial's own."""
+    def _drawn(self, number: int) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        """Parameters of a trial and what they were drawn from, by this trial's own numbers."""
         seed = int(np.random.SeedSequence((self.sweep.search.seed, number)).generate_state(1)[0])
-        if self.sweep.search.sampler == "random":
-            return optuna.samplers.RandomSampler(seed)
-        return optuna.samplers.TPESampler(n_startup_trials=max(4, self.total // 4), seed=seed)
-
-    def _drawn(self, trial: Trial) -> dict[str, Any]:
-        """The values of a trial; those that a killed process did not come to are drawn now."""
-        return {key: _draw(trial, key, space) for key, space in self.sweep.space.items()}
+        random: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed)
+        tpe = optuna.samplers.TPESampler(n_startup_trials=max(4, self.total // 4), seed=seed)
+        sampler = random if self.sweep.search.sampler == "random" else tpe
+        # On a copy in memory, for the journal would be told of one value after another.
+        study = optuna.create_study(sampler=sampler, direction=self.sweep.judge.direction)
+        study.add_trials(self._study.get_trials(deepcopy=False))
+        trial = study.ask({key: _distribution(space) for key, space in self.sweep.space.items()})
+        return trial.params, trial.distributions
 
     def _setting(self, trial: FrozenTrial) -> dict[str, Any]:
         if self.sweep.search.sampler == "grid":
             return grid(self.sweep)[trial.number]
-        self._study.sampler = self._sampler(trial.number)
-        return self._drawn(Trial(self._study, trial._trial_id))
+        return {key: _value(space, trial.params[key]) for key, space in self.sweep.space.items()}
 
     def epoch(self, number: int, step: int, value: float) -> bool:
         """Note a figure of an epoch; True where the trial is not worth going on with."""
@@ -145,12 +150,7 @@ class Search:
     def outcomes(self) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
         """Settings and outcomes of the trials that ended, by number, in order."""
         ended = self._study.get_trials(deepcopy=False, states=tuple(_STATES.values()))
-        return {t.number + 1: (self._values(t), t.user_attrs["outcome"]) for t in ended}
-
-    def _values(self, trial: FrozenTrial) -> dict[str, Any]:
-        if self.sweep.search.sampler == "grid":
-            return grid(self.sweep)[trial.number]
-        return {key: _value(space, trial.params[key]) for key, space in self.sweep.space.items()}
+        return {t.number + 1: (self._setting(t), t.user_attrs["outcome"]) for t in ended}
 
 
 def _texts(values: tuple[Any, ...]) -> BaseDistribution:
@@ -158,14 +158,13 @@ def _texts(values: tuple[Any, ...]) -> BaseDistribution:
     return CategoricalDistribution([toml_text(value) for value in values])
 
 
-def _draw(trial: Trial, key: str, space: Space) -> Any:
+def _distribution(space: Space) -> BaseDistribution:
     if space.choices:
-        texts = [toml_text(value) for value in space.choices]
-        return _value(space, trial.suggest_categorical(key, texts))
+        return _texts(space.choices)
     low, high = float(space.low or 0.0), float(space.high or 0.0)
     if space.int:
-        return trial.suggest_int(key, int(low), int(high), log=space.log)
-    return trial.suggest_float(key, low, high, log=space.log)
+        return IntDistribution(int(low), int(high), log=space.log)
+    return FloatDistribution(low, high, log=space.log)
 
 
 def _value(space: Space, drawn: Any) -> Any:

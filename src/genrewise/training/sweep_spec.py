@@ -257,7 +257,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     names = {}
     for key in keys:
         taken = {end for other in keys if other != key for end in _ends(other)}
-        names[key] = next(end for end in _ends(key) if end not in taken)
+        names[key] = next((end for end in _ends(key) if end not in taken), key)
     return names
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from genrewise.training.sweep_plan import Plan
 from genrewise.training.sweep_spec import short_names
 
-__all__ = ["epochs_of", "line_of", "setting_text", "summary", "value_text"]
+__all__ = ["epochs_of", "figure_words", "line_of", "setting_text", "summary", "value_text"]
 
 Outcomes = Mapping[int, tuple[dict[str, Any], dict[str, Any]]]
 
@@ -48,6 +48,7 @@ def summary(
         "name": sweep.name,
         "title": sweep.title,
         "system": sweep.system,
+        "notes": sweep.notes.strip(),
         "base": sweep.base if not sweep.base.endswith(".toml") else plan.recipe.name,
         "state": state,
         "protocol": outcome.get("protocol", plan.protocol),
@@ -138,6 +139,12 @@ def epochs_of(trial: Mapping[str, Any]) -> tuple[str, str]:
     """The best epoch and how many there were, of each network; empty where there is none."""
     best = [str(epoch) for epoch in trial["best_epoch"].values()]
     return ", ".join(best), ", ".join(str(len(rows)) for rows in trial["history"].values())
+
+
+def figure_words(name: str, level: str) -> str:
+    """A figure for people: ``accuracy by clip``, ``weighted F1 by track``."""
+    words = {"ece": "calibration error", "nll": "negative log-likelihood"}
+    return f"{words.get(name, name.replace('_f1', ' F1').replace('_', ' '))} by {level}"
 
 
 def line_of(report: Mapping[str, Any], trial: Mapping[str, Any]) -> str:
