@@ -138,7 +138,8 @@ def test_robustness_is_a_row_a_damage(evaluate: Any, tmp_path: Path) -> None:
     assert code == 0
     rows = {line[:24].strip(): line[24:].split() for line in out.split("\n\n")[1].splitlines()}
     assert rows["clean"][:2] == ["2", "1.000"]
-    assert rows["white noise, 10 dB below"][1] == "0.500"  # a tone in noise is noise to it
+    assert rows["20 dB softer"][:2] == ["2", "1.000"]
+    assert rows["telephone, 300–3400 Hz"][1] == "0.500"  # noise without its treble is a tone to it
     assert "-0.000" not in out
     assert "left channel only: changes none of these files" in err
 
