@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,17 @@ def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The program's cache is one of the tests' own."""
     monkeypatch.setenv("GENREWISE_CACHE", str(shared_cache))
     return shared_cache
+
+
+@pytest.fixture(scope="session")
+def fma_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature of FMA: three artists of one track each in every genre, 1 s."""
+    from genrewise.training.datasets.fma_miniature import generate
+
+    return generate(tmp_path_factory.mktemp("fma"), 3, 1.0, tracks_per_artist=1)
+
+
+@pytest.fixture
+def fma_copy(fma_made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may damage."""
+    return shutil.copytree(fma_made, tmp_path / "data")

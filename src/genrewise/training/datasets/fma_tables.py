@@ -161,6 +161,8 @@ def _published(path: Path) -> tuple[Track, ...]:
             path, header=None, skiprows=skipped, usecols=[0, *places.values()], dtype=str,
             keep_default_na=False,
         )  # fmt: skip
+    # A row that ends early has no cells there, not even empty ones.
+    frame = frame.fillna("")
     cells = {name: frame[place].str.strip().tolist() for name, place in places.items()}
     ids = [_number(text, path) for text in frame[0]]
     return tuple(
