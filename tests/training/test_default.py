@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ from hypothesis import strategies as st
 
 from genrewise.bundle_info import is_name
 from genrewise.errors import RecipeError, UnknownName
+from genrewise.inputs import make_input
 from genrewise.training.default import fast_settings, model_name, recipe_for
 from genrewise.training.models import MODELS, make
-from genrewise.training.recipe import load, names
+from genrewise.training.recipe import load, names, override, parse
 
 
 @pytest.fixture
@@ -87,22 +91,72 @@ def test_wrong_names_are_refused() -> None:
         recipe_for("folder", "mine", settings=["fit.fold=3"])
 
 
-def test_fast_settings_fit_every_recipe(bare: Path) -> None:
-    for name in names():
-        recipe = load(name, fast_settings(load(name).features))
-        assert kinds(recipe) == {"statistics"}
+#: Inputs that music without a backbone has.
+OF_SOUND = {"statistics", "log-mel", "picture", "centroid", "summary"}
+NETWORKS = re.compile("mlp|ann-|cnn-|crnn-")
+
+
+@pytest.mark.parametrize("name", names())
+def test_fast_settings_fit_every_recipe(name: str, bare: Path) -> None:
+    for protocol in ("honest", *load(name).protocols):
+        slow = load(name, protocol=protocol)
+        recipe = load(name, fast_settings(slow), protocol)
         assert recipe.data.source.startswith("synthetic:")
         assert recipe.data.labels == ()
-        assert recipe.data.rows.file == ""
+        assert (recipe.data.group_by, recipe.data.rows.file) == ("", "")
         assert recipe.expect == {}
-        assert recipe.model.members == load(name).model.members
+        assert recipe.fit.folds == 2
+        assert recipe.windows.count == min(slow.windows.count, 2)
+        assert recipe.split == slow.split
+        assert kinds(recipe) <= OF_SOUND
+        for key, spec in recipe.features.items():
+            assert spec == slow.features[key] or slow.features[key]["kind"] not in OF_SOUND
+            make_input(spec)
+        assert list(recipe.model.members) == list(slow.model.members)
+        for key, member in recipe.model.members.items():
+            given = slow.model.members[key]
+            epochs = {"max_epochs": 2} if NETWORKS.match(member.model) else {}
+            assert member == given.model_copy(update={"params": {**given.params, **epochs}})
     assert list(bare.iterdir()) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_what_stands_in_has_the_shape_of_what_it_stands_for() -> None:
+    values = {
+        "deep": {"kind": "backbone", "backbone": "musicnn-msd"},
+        "rows": {"kind": "table"},
+        "wide": {"kind": "picture-file", "size": [30, 20]},
+        "plain": {"kind": "picture-file"},
+        "mel": {"kind": "log-mel", "n_frames": 9},
+    }
+    member = {"model": "lda", "inputs": list(values)}
+    made = parse({"name": "x", "features": values, "model": {"members": {"m": member}}}, "")
+    stands: Any = {}
+    for setting in fast_settings(made):
+        stands = override(stands, setting)
+    assert stands["features"] == {
+        "deep": {"kind": "statistics"},
+        "rows": {"kind": "summary", "set": "gtzan57"},
+        "wide": {"kind": "picture", "picture": "mel", "size": [30, 20]},
+        "plain": {"kind": "picture", "picture": "mel", "size": [128, 128]},
+    }
+
+
+def test_recipes_without_networks_are_made_fast_without_their_library() -> None:
+    code = (
+        "import sys; from genrewise.training.default import fast_settings\n"
+        "from genrewise.training.recipe import load\n"
+        "fast_settings(load('models/small-gtzan-v1')); fast_settings(load('004/soft-vote'))\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.usefixtures("full")
 def test_fast_settings_keep_a_backbone_that_is_there() -> None:
     name = "models/musicnn-gtzan-v1"
-    recipe = load(name, fast_settings(load(name).features))
+    recipe = load(name, fast_settings(load(name)))
     assert recipe.features == load(name).features
 
 

@@ -235,24 +235,26 @@ def _list(values: Mapping[str, Any], key: str) -> list[Any]:
 def _laid_over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe laid over another.
 
-    Members of the other that no candidate names are gone, and inputs that only they looked at.
+    An input of another kind takes the place of the other's.  Members of the other that no
+    candidate names are gone, and so are its inputs that no member looks at.
     """
     out = merged(base, values)
     if _inner(values, "published").get("figure") == "":
         out["published"] = values["published"]  # nothing was printed of this one
+    own, members = _inner(values, "features"), _inner(out, "model", "members")
     mixes = [mixed for mixed in _list(_inner(values, "model"), "candidates") if mixed]
-    if not mixes:
-        return out
-    members = _inner(out, "model", "members")
-    named = [str(name) for mixed in mixes if isinstance(mixed, list) for name in mixed]
-    named += [str(below) for name in named for below in _list(_inner(members, name), "stack")]
-    kept = {name: members[name] for name in members if name in named}
-    seen = [
-        *_inner(values, "features"),
-        *(i for m in kept.values() for i in _list(_inner(m), "inputs")),
-    ]
+    if mixes:
+        named = [str(name) for mixed in mixes if isinstance(mixed, list) for name in mixed]
+        named += [str(below) for name in named for below in _list(_inner(members, name), "stack")]
+        members = {name: members[name] for name in members if name in named}
+        out["model"] = {**out["model"], "members": members}
+    seen = {*own, *(str(i) for key in members for i in _list(_inner(members, key), "inputs"))}
     features = {name: spec for name, spec in _inner(out, "features").items() if name in seen}
-    return {**out, "features": features, "model": {**out["model"], "members": kept}}
+    for name, spec in own.items():
+        if _inner(features, name).get("kind") != _inner(base, "features", name).get("kind"):
+            features[name] = spec
+    out["features"] = features
+    return out
 
 
 def _path(name: str | Path, beside: Path = Path()) -> Path:
