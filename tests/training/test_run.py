@@ -181,7 +181,9 @@ def test_another_seed_is_another_split(make_dataset: Make, make_table: Make, rec
     table = make_table(dataset)
     tests = {make_problem(dataset, table, with_seed(recipe, seed)).test for seed in range(4)}
     assert len(tests) > 1
-    assert with_seed(recipe, 3).fit == recipe.fit
+    seeded = with_seed(recipe, 3)
+    assert (seeded.split.seed, seeded.fit.seed) == (3, 3)
+    assert seeded.fit.model_copy(update={"seed": recipe.fit.seed}) == recipe.fit
 
 
 def test_the_likeliest_candidate_is_chosen(problem: Problem, recipe: Any) -> None:
@@ -293,7 +295,7 @@ def test_answers_are_the_mean_of_the_members(problem: Problem, recipe: Any) -> N
     x = problem.table.arrays["x"][rows]
     parts = [models.probabilities(ships.estimators[name], x, 3) for name in ships.names]
     np.testing.assert_allclose(p, np.mean(parts, axis=0))
-    far = clip_distances(problem, ships, np.array(problem.test))
+    far = clip_distances(problem, recipe, ships, rows)
     assert far.shape == (len(problem.test),)
     assert (far >= 0).all()
 
@@ -385,7 +387,8 @@ def test_levels_of_a_run_are_those_of_its_answers(problem: Problem, recipe: Any)
     table: Table = problem.table
     items, votes = running.clip_votes(raw, table.item[rows], table.heard[rows], "log-mean")
     temperature = result.chosen.temperature
-    far = clip_distances(problem, result.ships, items)
+    far = clip_distances(problem, recipe, result.ships, rows)
+    assert len(far) == len(items)
     again, _ = levels(
         problem,
         rows,
