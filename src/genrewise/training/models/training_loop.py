@@ -23,6 +23,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from genrewise.errors import RecipeError
+from genrewise.training.models.shortcuts import shortened
 
 __all__ = ["Batches", "Keeper", "Net", "Stop", "watcher"]
 
@@ -88,13 +89,14 @@ class Net(NeuralNet):  # type: ignore[misc]
     #: Train under autocast.
     bf16 = False
 
-    def infer(self, x: Tensor, **fit_params: Any) -> Any:
+    def infer(self, x: Tensor, **_: Any) -> Tensor:
         """Logits; in bfloat16 only while training, so that validation is what exports."""
+        x = x.to(self.device)
         if x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         lower = self.bf16 and self.module_.training
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=lower):
-            return super().infer(x, **fit_params).float()
+            return shortened(self.module_)(x).float()
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
