@@ -321,22 +321,30 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def take(folder: Path, name: str = "") -> list[Path]:
-    """Copy the figures of a run folder, with commit and recipe, under ``results/``."""
+def take(
+    folder: Path, name: str = "", *, commit_of: str = "", mark: str = "", file: str = ""
+) -> list[Path]:
+    """Copy the figures of a run folder, with commit and recipe, under ``results/``.
+
+    `commit_of` and `mark` are those of the run where they are known; `file` takes
+    ``report`` or ``seeds`` alone.
+    """
     from genrewise.training.report.keep import figures_only, fingerprint, text_of
 
     written = []
     recipe = folder / "recipe.json"
-    for file in ("report", "seeds"):
-        source = folder / f"{file}.json"
+    if not mark and recipe.is_file():
+        mark = fingerprint(json.loads(recipe.read_text(encoding="utf-8")))
+    for each in [file] if file else ["report", "seeds"]:
+        source = folder / f"{each}.json"
         if source.is_file():
             values = figures_only(json.loads(source.read_text(encoding="utf-8")))
             values["name"] = name or values["name"]
-            if recipe.is_file():
-                values["recipe_sha256"] = fingerprint(json.loads(recipe.read_text("utf-8")))
+            values |= {"recipe_sha256": mark} if mark else {}
+            values["commit"] = commit_of or commit()
             target = ROOT / "results" / values["name"] / values["protocol"] / source.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text_of({**values, "commit": commit()}) + "\n", encoding="utf-8")
+            target.write_text(text_of(values) + "\n", encoding="utf-8")
             written.append(target)
     return written
 

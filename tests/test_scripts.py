@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("scripts/setup", "scripts/run", "scripts/test", "scripts/lock", "scripts/docs")
-SCRIPTS += ("scripts/figures", ".ci/run")
+SCRIPTS += ("scripts/figures", "scripts/results", ".ci/run")
 PIN = re.compile(r"([a-z0-9][a-z0-9._-]*)==([0-9][0-9a-z.]*)( ; .+)?")
 
 

@@ -282,7 +282,7 @@ def page(found: Evaluation) -> str:
         ("against", "Two models", _against(found)),
         ("damages", "Damaged audio", _damages(found)),
     ]
-    parts += [(f"set-{k}", one["dataset"], _set(one, found)) for k, one in enumerate(found.sets)]
+    parts += [(f"set-{k}", escape(one["dataset"]), _set(one, found)) for k, one in enumerate(found.sets)]
     parts.append(("labels", "Labels and files", _left_out(found.sets)))
     head = _headline(found) + _notes(found.sets)
     return html.whole_page(_title(found), head, parts, "report.json and predictions.csv")

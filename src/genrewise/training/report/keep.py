@@ -12,7 +12,9 @@ from typing import Any
 __all__ = ["comparable", "differences", "figures_only", "fingerprint", "text_of"]
 
 #: Times, machines and versions: all that may differ between two runs of one recipe and seed.
-PASSING = frozenset({"bundle", "commit", "environment", "minutes", "seconds", "version"})
+PASSING = frozenset(
+    {"bundle", "commit", "environment", "minutes", "recipe_sha256", "seconds", "version"}
+)
 #: Names of files of music and of pictures inside a text.
 FILE = re.compile(r"\S+\.(?:aiff?|au|flac|jpe?g|m4a|mp3|ogg|opus|png|wav|wma)\b", re.IGNORECASE)
 #: Characters of a line of JSON.
@@ -73,14 +75,14 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
-    """Of all in a resolved recipe that a figure depends on; words do not count.
+    """Of all in a resolved recipe or sweep that a figure depends on; words do not count.
 
     Returns
     -------
     str
         SHA-256, 64 hexadecimal digits.
     """
-    counts = {key: value for key, value in recipe.items() if key not in WORDS}
+    counts = _without(recipe, WORDS)
     return hashlib.sha256(json.dumps(counts, sort_keys=True).encode()).hexdigest()
 
 
