@@ -1,0 +1,228 @@
+"""The page, tables and rows of an evaluation: what they say, and that they need nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genrewise.training.evaluate import Evaluation, Question, evaluate
+from genrewise.training.report.evaluation import (
+    against,
+    damages,
+    falls,
+    page,
+    tables,
+    write_evaluation,
+)
+from genrewise.training.report.grids import Grid, Span, markdown, plain
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def whole(
+    pitch: str, make_model: Make, make_tones: Make, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluation:
+    """Two sets, two models, damages, another spelling, a broken file, a label with a <."""
+    folder = tmp_path_factory.mktemp("page")
+    first = make_tones(folder / "first", {"Low": (100, 200, 300), "high": (3000, 4000)})
+    clips = {"low": (110, 900, 1000), "high": (3300, 300), "<dub>": (500,)}
+    second = make_tones(folder / "<second>", clips)
+    (second / "low" / "bad.mp3").write_bytes(b"words, not music. " * 40)
+    other = make_model(folder, "other", edges=(950.0, 2000.0))
+    sources = (str(first), str(second))
+    return evaluate(Question(pitch, sources, against=other, robustness=True, workers=1))
+
+
+@pytest.fixture(scope="module")
+def html(whole: Evaluation) -> str:
+    return page(whole)
+
+
+class Outline(HTMLParser):
+    """Headings, ids and links of a page; what is opened and not closed."""
+
+    VOID = frozenset({"meta", "img", "source", "path", "br", "link"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {key: value or "" for key, value in attrs}
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag == "a":
+            self.links.append(values["href"])
+        self.fetched += [values[key] for key in ("src", "srcset") if key in values]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in {"h1", "h2", "h3"}:
+            self.headings.append(data)
+
+
+def outline(text: str) -> Outline:
+    found = Outline()
+    found.feed(text)
+    found.close()
+    assert found.open == []
+    return found
+
+
+def text_of(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_the_page_has_its_sections_in_order(html: str) -> None:
+    found = outline(html)
+    assert found.headings[0] == "pitch on first and <second>"
+    wanted = [
+        "Accuracy",
+        "From one collection to another",
+        "Two models on the same music",
+        "Damaged audio",
+        "first",
+        "<second>",
+        "Labels and files",
+    ]
+    assert [h for h in found.headings if h in wanted] == wanted
+    assert len(found.ids) == len(set(found.ids))
+    assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
+
+
+def test_the_page_fetches_nothing(html: str) -> None:
+    found = outline(html)
+    assert found.fetched
+    assert all(address.startswith("data:") for address in found.fetched)
+    assert "<script" not in html
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", html)
+
+
+def test_what_came_from_the_music_is_escaped(html: str) -> None:
+    assert "<dub>" not in html
+    assert "&lt;dub&gt; is left out, which the model does not know" in html
+    assert "<second>" not in html
+
+
+def test_the_page_says_the_figures(html: str, whole: Evaluation) -> None:
+    said = text_of(html)
+    assert "Right in 5 of 5 tracks of first: 100 %" in said
+    assert "Right in 2 of 5 tracks of &lt;second&gt;: 40 %" in said
+    assert "first: Low is taken for low" in said
+    assert "low/bad.mp3: " in said
+    assert said.count("low/bad.mp3: ") == 1
+    assert all(grid.caption.split(",")[0].split("<")[0] in said for grid in tables(whole))
+
+
+def test_mistakes_can_be_heard(html: str, whole: Evaluation) -> None:
+    del whole
+    players = re.findall(r'aria-label="excerpt of ([^"]+)"', html)
+    assert sorted(players) == ["high/300.wav", "low/1000.wav", "low/900.wav"]
+    assert "The excerpts are part of this page" in html
+
+
+def cells(grid: Grid) -> dict[str, dict[str, Any]]:
+    """A grid by the first cell of its rows and by its heads."""
+    return {str(row[0]): dict(zip(grid.head, row, strict=True)) for row in grid.rows}
+
+
+def test_the_grid_of_a_fall(whole: Evaluation) -> None:
+    rows = cells(falls(whole.report["falls"][0]))
+    assert rows["low"]["first"] == 1.0
+    assert rows["low"]["<second>"] == pytest.approx(1 / 3)
+    assert plain(rows["low"]["points lost"]) == "+66.7"
+    assert (rows["low"]["n first"], rows["low"]["n <second>"]) == (3, 3)
+    assert plain(rows["mean"]["points lost"]) == "+58.3"
+    assert re.fullmatch(r"[+-][\d.]+ to [+-][\d.]+", rows["mean"]["95 %"])
+
+
+def test_a_fall_without_a_genre_is_an_empty_grid() -> None:
+    one = {"first": "a", "other": "b", "genres": {}, "mean": None}
+    assert falls(one).rows == []
+
+
+def test_the_grid_of_two_models(whole: Evaluation) -> None:
+    rows = cells(against(whole.sets[1]))
+    clip = rows["clip"]
+    assert [clip[k] for k in ("n", "both right", "only A", "only B", "neither")] == [5, 2, 0, 1, 2]
+    assert (clip["A"], clip["B"]) == (0.4, pytest.approx(0.6))
+    assert plain(clip["A − B, points"]) == "-20.0"
+    assert clip["p (McNemar)"] == "1"
+    assert "A is pitch, B is other" in against(whole.sets[1]).caption
+
+
+def test_the_grid_of_damages(whole: Evaluation) -> None:
+    rows = cells(damages(whole.sets[0]))
+    clean = rows["clean"]
+    assert clean["n"] == 5
+    assert clean["accuracy (95 %)"] == Span(
+        1.0, *whole.sets[0]["robustness"]["rows"][0]["interval"]
+    )
+    assert plain(clean["points"]) == plain(clean["points for the truth"]) == "+0.0"
+    shown = markdown(damages(whole.sets[0]))
+    assert "-0.0 " not in shown
+    assert shown.count("\n") == len(rows) + 4  # caption, blank, head, rule
+
+
+def test_all_tables_are_there(whole: Evaluation) -> None:
+    kinds = [grid.head[0] for grid in tables(whole)]
+    assert kinds == ["", "", "recall", "by", "by", "audio", "audio", "genre", "genre"]
+
+
+def test_the_files_of_a_report(whole: Evaluation, tmp_path: Path) -> None:
+    target = write_evaluation(tmp_path / "new" / "folder", whole)
+    folder = target.parent
+    assert target.read_text("utf-8") == page(whole)
+    assert json.loads((folder / "report.json").read_text("utf-8")) == json.loads(
+        json.dumps(whole.report)
+    )
+    tex = (folder / "table.tex").read_text("utf-8")
+    assert tex.count(r"\begin{tabular}") == tex.count(r"\end{table}") == len(tables(whole))
+    assert r"95 \% interval" in tex
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(whole.predictions)
+    assert list(rows[0])[:5] == ["set", "model", "part", "level", "path"]
+    first = whole.predictions[0]
+    assert {key: rows[0][key] for key in ("path", "truth", "answer")} == {
+        key: first[key] for key in ("path", "truth", "answer")
+    }
+
+
+def test_the_same_answers_make_the_same_page(whole: Evaluation, html: str) -> None:
+    assert page(whole) == html
+
+
+def test_one_set_alone_has_no_comparisons(pitch: str, tones: Path) -> None:
+    found = evaluate(Question(pitch, (str(tones),), workers=1))
+    headings = outline(page(found)).headings
+    assert headings[0] == "pitch on tones"
+    assert "Genre by genre" in headings
+    assert "What it confuses" in headings
+    assert not {"Damaged audio", "Two models on the same music"} & set(headings)
+    assert [grid.head[0] for grid in tables(found)] == ["", "genre"]
+
+
+def test_a_part_stands_in_the_title(pitch: str, tones: Path, tmp_path: Path) -> None:
+    rows = [f"{tones}/low/{hz}.wav,low,a{hz},valid" for hz in (150, 200)]
+    (tmp_path / "m.csv").write_text("\n".join(["path,label,group,split", *rows]))
+    found = evaluate(Question(pitch, (str(tmp_path / "m.csv"),), part="valid", workers=1))
+    assert outline(page(found)).headings[0].endswith("(valid part)")
+    assert tables(found)[0].caption.endswith(", valid part")
