@@ -6,15 +6,15 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from genrewise.errors import DatasetError
 from genrewise.training.datasets import Dataset, Item, read
 from genrewise.training.datasets.check import Check, check, ranges, text
+from genrewise.training.datasets.folder import read_folder
 from genrewise.training.datasets.known import KNOWN
-from genrewise.training.datasets.sums import (
-    SUMS,
-    hash_files,
-    write_list,
-)
+from genrewise.training.datasets.sums import SUMS, hash_files, write_list
 
 
 def files(root: Path, **contents: str) -> Path:
@@ -121,3 +121,67 @@ def test_the_real_pictures(shared_data: Path) -> None:
     assert len(found.equal) == 10
     jazz = next(c for c in found.counts if c.label == "jazz")
     assert 54 in jazz.missing
+
+
+@given(st.sets(st.integers(0, 30)))
+def test_ranges_hold_what_they_were_made_of(numbers: set[int]) -> None:
+    back: set[int] = set()
+    for part in filter(None, ranges(sorted(numbers)).split(", ")):
+        first, _, last = part.partition("-")
+        back |= set(range(int(first), int(last or first) + 1))
+    assert back == numbers
+
+
+def test_pieces_and_other_tracks_of_gtzan(tmp_path: Path) -> None:
+    """Ten pieces are one number; a folder that holds other music has no numbers at all."""
+    for n in range(100):
+        for piece in range(2):
+            files(tmp_path, **{f"jazz__jazz_{n:05d}_{piece}_wav": f"{n} {piece}"})
+    (count,) = looked_at(read(tmp_path)).counts
+    assert (count.files, count.missing) == (200, ())
+    for n in range(10):
+        files(tmp_path, **{f"jazz__more_{n}_wav": f"more {n}"})
+    dataset = read_folder(tmp_path)
+    (count,) = looked_at(dataset).counts
+    assert (count.files, count.missing) == (210, ())
+
+
+def test_a_manifest_that_names_parts_of_files(tmp_path: Path) -> None:
+    """A file that two items are cut from is no copy of itself; one elsewhere has no bytes here."""
+    items = (
+        Item("long.wav", "rock", "", "a", "", 0.0, 5.0),
+        Item("long.wav", "jazz", "", "b", "", 5.0, 5.0),
+        Item("https://example.org/x.mp3", "jazz", "", "c"),
+        Item("twin.wav", "jazz", "", "d"),
+    )
+    files(tmp_path, long_wav="one", twin_wav="one", notes_txt="one")
+    found = looked_at(Dataset("mine", str(tmp_path), items, ("rock", "jazz")))
+    assert found.equal == (("long.wav", "twin.wav"),)
+    assert [(c.label, c.files) for c in found.counts] == [("rock", 1), ("jazz", 3)]
+    assert found.files == 3
+
+
+def test_lists_of_other_people_need_not_name_everything(fma_copy: Path) -> None:
+    found = looked_at(read(fma_copy))
+    assert [(one.name, one.agree, one.new) for one in found.lists] == [
+        ("fma_small/checksums", 24, ())
+    ]
+    assert found.good
+    assert found.to_json()["lists"][0]["agree"] == 24
+    (fma_copy / "fma_small" / "000" / "000348.mp3").unlink()
+    found = looked_at(read(fma_copy))
+    assert found.lists[0].gone == ("fma_small/000/000348.mp3",)
+    assert not found.good
+    assert "fma_small/checksums: 23 agree, 0 differ, 1 are not here\n" in text(found)
+    (fma_copy / "fma_small" / "checksums").write_text("no list\n")
+    with pytest.raises(DatasetError, match="checksums, line 1: no list"):
+        looked_at(read(fma_copy))
+
+
+def test_long_lists_of_trouble_are_cut(tmp_path: Path) -> None:
+    items = tuple(Item(f"{n}.wav", "rock", "", str(n)) for n in range(30))
+    dataset = Dataset("mine", str(tmp_path), items, ("rock",))
+    bad = [(item.path, "torn") for item in items]
+    shown = text(check(dataset, {item.path: "1" for item in items}, bad), most=3)
+    assert "unreadable: 30\n  0.wav: torn\n  1.wav: torn\n  2.wav: torn\n  and 27 more\n" in shown
+    assert "equal files: 1\n  0.wav = 1.wav = " in shown

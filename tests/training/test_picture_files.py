@@ -9,12 +9,17 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 
+from genrewise.cli import main
 from genrewise.errors import DatasetError, MissingExtra, UnknownName
-from genrewise.features.pictures import _resized
+from genrewise.features.pictures import Kind, _resized, picture, png
 from genrewise.training.datasets import Dataset, Item, read
-from genrewise.training.picture_files import picture_rows, unreadable
+from genrewise.training.datasets.synthetic import generate
+from genrewise.training.picture_files import _look, _Looked, frames, picture_rows, unreadable
 
 W = 255
 
@@ -205,3 +210,87 @@ def test_the_pictures_that_go_round_with_gtzan(shared_data: Path) -> None:
         inner = np.asarray(found.convert("RGB"))[35:253, 54:390]
     np.testing.assert_array_equal(np.rint(x[5] * 255), np.moveaxis(inner, -1, 0))
     assert x[:, :, :, 0].min(axis=1).max() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "slack"),
+    [
+        ("1", "a.png", 0),
+        ("LA", "a.png", 0),
+        ("CMYK", "a.jpg", 6),
+        ("L", "a.webp", 8),
+        ("RGB", "a.bmp", 0),
+    ],
+)
+def test_modes_and_formats(tmp_path: Path, mode: str, name: str, slack: float) -> None:
+    grey = np.zeros((16, 16), dtype=np.uint8)
+    grey[:, 8:] = W
+    Image.fromarray(grey).convert(mode).save(tmp_path / name)
+    x = rows(tmp_path, name, size=(16, 16), crop="none")[0, 0] * 255
+    assert abs(x - grey).max() <= slack
+
+
+@pytest.mark.parametrize("cmap", ["magma", "gray", "viridis"])
+def test_a_plot_saved_with_its_frame(tmp_path: Path, cmap: str) -> None:
+    """A spectrogram as people save it: matplotlib, no axes, white around it."""
+    S = np.cumsum(np.random.default_rng(7).normal(size=(64, 96)), axis=1)
+    figure = Figure(figsize=(4.32, 2.88), dpi=100)
+    axes = figure.add_subplot()
+    axes.imshow(S, aspect="auto", cmap=cmap)
+    axes.axis("off")
+    figure.savefig(tmp_path / "a.png")
+    left, bottom, right, top = axes.get_position().extents * [432, 288, 432, 288]
+    inner = _look(str(tmp_path / "a.png")).inner
+    assert inner is not None
+    np.testing.assert_allclose(inner, [left, 288 - top, right, 288 - bottom], atol=1.1)
+    # Brightness follows the spectrogram, place by place.
+    x = rows(tmp_path, "a.png", size=(96, 64))[0, 0]
+    whole = rows(tmp_path, "a.png", size=(96, 64), crop="none")[0, 0]
+    assert np.corrcoef(x.ravel(), S.ravel())[0, 1] > 0.9
+    assert np.corrcoef(whole.ravel(), S.ravel())[0, 1] < 0.5
+
+
+@pytest.mark.parametrize("kind", ["grey", "mel", "colour"])
+def test_pictures_that_we_drew(tmp_path: Path, kind: Kind) -> None:
+    """What `genrewise spectrograms` writes is read back to the bit, with nothing cut off."""
+    rng = np.random.default_rng(8)
+    y = (rng.normal(size=22050) * np.linspace(0, 0.3, 22050)).astype(np.float32)
+    drawn = picture(y, 22050, kind, (40, 24))
+    (tmp_path / "a.png").write_bytes(png(drawn))
+    x = rows(tmp_path, "a.png", size=(40, 24), grey=kind != "colour")[0]
+    expected = np.moveaxis(drawn, -1, 0) if kind == "colour" else drawn[None]
+    np.testing.assert_array_equal(np.rint(x * 255), expected)
+
+
+def test_from_the_command_to_the_windows(tmp_path: Path) -> None:
+    """Music, `genrewise spectrograms`, a data set with its groups, windows."""
+    root = generate(tmp_path / "music", 2, 1.0, genres=["techno", "waltz"], tracks_per_artist=1)
+    target = tmp_path / "pictures"
+    command = ["spectrograms", str(root), "-o", str(target), "--size", "32x24", "--workers", "1"]
+    assert main(command) == 0
+    dataset = read(target)
+    assert dataset.kind == "pictures"
+    assert dataset.labels == ("techno", "waltz")
+    assert {i.group for i in dataset.items} == {i.group for i in read(root).items}
+    table = picture_rows(dataset, size=(32, 24))
+    assert table.arrays["picture"].shape == (4, 1, 24, 32)
+    assert table.item.tolist() == [0, 1, 2, 3]
+    assert table.failed == ()
+    assert table.heard.all()
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.integers(1, 9)] * 2, *[st.integers(11, 19)] * 2), min_size=1, max_size=5
+    )
+)
+def test_the_common_frame_holds_every_inside(boxes: list[tuple[int, int, int, int]]) -> None:
+    looked = [_Looked((20, 20), box) for box in boxes] + [_Looked((20, 20)), _Looked((7, 7))]
+    (found,) = frames(looked).values()
+    for box in boxes:
+        assert found[0] <= box[0]
+        assert found[1] <= box[1]
+        assert found[2] >= box[2]
+        assert found[3] >= box[3]
+    assert all(found[i] in {box[i] for box in boxes} for i in range(4))
+    assert frames(reversed(looked)) == frames(looked)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from genrewise.errors import DatasetError
 from genrewise.training.datasets.known import ARCHIVES
@@ -117,3 +121,73 @@ def test_archives_are_held_against_what_their_publishers_print(tmp_path: Path) -
     found = compare(tmp_path, name, listed, hash_files(tmp_path, ["fma_small.zip"]))
     assert found.differ == ("fma_small.zip",)
     assert all(re.fullmatch("[0-9a-f]{40}", digest) for digest in ARCHIVES.values())
+
+
+#: Names as they may stand in a folder, those that are no UTF-8 among them.
+NAMES = st.text(
+    st.characters(blacklist_characters="\0\n\r/", blacklist_categories=("Cs",)),
+    min_size=1,
+    max_size=20,
+).filter(lambda name: name.strip() and name not in {".", ".."})
+DIGESTS = st.sampled_from([32, 40, 64]).flatmap(
+    lambda n: st.text("0123456789abcdef", min_size=n, max_size=n)
+)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(NAMES, DIGESTS, max_size=6))
+def test_what_is_written_is_read_again(sums: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / SUMS
+        write_list(path, sums)
+        assert read_list(path) == sums
+
+
+@given(st.dictionaries(NAMES, DIGESTS, min_size=1, max_size=6), st.data())
+def test_every_change_changes_the_whole(sums: dict[str, str], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(sums)))
+    whole = over_all(sums)
+    assert over_all(dict(reversed(list(sums.items())))) == whole
+    assert over_all(sums | {name: "0" * 63 + "x"}) != whole
+    assert over_all({k: v for k, v in sums.items() if k != name}) != whole
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1" * 64, "2" * 64])),
+    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1" * 64, "2" * 64])),
+)
+def test_every_file_is_in_one_place(listed: dict[str, str], sums: dict[str, str]) -> None:
+    found = compare(Path("nowhere"), "list", listed, sums)
+    assert found.agree + len(found.differ) + len(found.gone) == len(listed)
+    assert found.agree + len(found.differ) + len(found.new) == len(sums)
+    assert set(found.differ) == {k for k in listed if k in sums and listed[k] != sums[k]}
+    assert found.whole == (listed.items() <= sums.items())
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    try:
+        (tmp_path / name).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    sums = hash_files(tmp_path, [name])
+    write_list(tmp_path / SUMS, sums)
+    assert b"caf\xe9.wav\n" in (tmp_path / SUMS).read_bytes()
+    assert read_list(tmp_path / SUMS) == sums
+
+
+def test_a_list_replaces_the_older_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / SUMS
+    write_list(path, {"a": "1" * 64, "b": "2" * 64})
+    write_list(path, {"c": "3" * 64})
+    assert path.read_text() == "3" * 64 + "  c\n"
+    assert [p.name for p in tmp_path.iterdir()] == [SUMS]
+
+
+def test_a_file_that_goes_while_others_are_read(tmp_path: Path) -> None:
+    root = files(tmp_path, a_wav="one", b_wav="two")
+    sums = hash_files(root, ["a.wav", "b.wav"])
+    (root / "b.wav").unlink()
+    later = hash_files(root, ["a.wav", "b.wav"])
+    assert later == {"a.wav": sums["a.wav"], "b.wav": ""}
+    assert compare(root, SUMS, sums, later).differ == ("b.wav",)
