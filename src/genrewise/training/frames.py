@@ -196,7 +196,7 @@ def random_windows(
         cuts = _cut(tracks, names, spec, count, seed, place)
         arrays[name] = cuts
         start = (cuts.at - cuts.low) / made.rate
-        stop = start + cuts.n_frames / made.rate
+        stop = (np.minimum(cuts.at + cuts.n_frames, cuts.high) - cuts.low) / made.rate
         # A window of digital silence holds one value only.
         heard &= np.array([float(np.ptp(cuts[[k]])) > 0 for k in range(len(cuts))])
     return Table(arrays, item, start, stop, heard, failed)
