@@ -9,6 +9,8 @@ A block names what fills it and, where that needs one, the result: ``genres smal
 Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by ``genrewise run``,
 ``train`` and ``sweep``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
 ``systems``, ``compare``, ``splits``, ``sweeps`` and those of `COMPARED` show what is there.
+``evaluated``, ``collections``, ``against`` and ``damaged`` are tables of an evaluation that
+``--take DIR NAME`` kept as ``results/evaluate/NAME.json``.
 """
 
 from __future__ import annotations
@@ -265,6 +267,22 @@ def compared(kind: str) -> Callable[[str], str]:
     return lambda _: compare(COMPARED[kind])
 
 
+def evaluation(kind: str) -> Callable[[str], str]:
+    """The block that shows one kind of table of an evaluation."""
+
+    def block(name: str) -> str:
+        from genrewise.training.report.evaluation import KINDS as MADE
+        from genrewise.training.report.grids import markdown
+
+        found = read(ROOT / "results" / "evaluate" / f"{name}.json")
+        made = MADE[kind](found)
+        if not made:
+            raise Missing(f"results/evaluate/{name}.json has no table {kind}")
+        return "\n".join(map(markdown, made)) + f"\nCommit {found['commit']}.\n"
+
+    return block
+
+
 KINDS: dict[str, Callable[[str], str]] = {
     "benchmark": benchmark,
     "compare": compare,
@@ -278,6 +296,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "systems": systems,
     "unknown": unknown,
     **{kind: compared(kind) for kind in COMPARED},
+    **{kind: evaluation(kind) for kind in ("evaluated", "collections", "against", "damaged")},
 }
 
 
@@ -339,10 +358,14 @@ def take(
         source = folder / f"{each}.json"
         if source.is_file():
             values = figures_only(json.loads(source.read_text(encoding="utf-8")))
+            if not name and "name" not in values:
+                raise SystemExit("an evaluation has no name of its own: --take DIR NAME")
             values["name"] = name or values["name"]
             values |= {"recipe_sha256": mark} if mark else {}
             values["commit"] = commit_of or commit()
-            target = ROOT / "results" / values["name"] / values["protocol"] / source.name
+            own = values.get("protocol")  # an evaluation has none
+            place = Path(values["name"], own, source.name) if own else f"evaluate/{name}.json"
+            target = ROOT / "results" / place
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text_of(values) + "\n", encoding="utf-8")
             written.append(target)

@@ -308,6 +308,7 @@ def _falls(heard: Sequence[Heard]) -> list[dict[str, Any]]:
     labels = heard[0].classifier.labels
     return [
         {
+            "model": heard[0].classifier.name,
             "first": heard[0].dataset.name,
             "other": one.dataset.name,
             **(fall(sides[0], side, labels) or {"genres": {}, "mean": None}),

@@ -154,8 +154,9 @@ def test_the_grid_of_a_fall(whole: Evaluation) -> None:
 
 
 def test_a_fall_without_a_genre_is_an_empty_grid() -> None:
-    one = {"first": "a", "other": "b", "genres": {}, "mean": None}
+    one = {"model": "m", "first": "a", "other": "b", "genres": {}, "mean": None}
     assert falls(one).rows == []
+    assert falls(one).caption == "m, from a to b, by track; genres that both hold"
 
 
 def test_the_grid_of_two_models(whole: Evaluation) -> None:

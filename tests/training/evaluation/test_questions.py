@@ -220,7 +220,7 @@ def test_sets_without_a_common_genre(pitch: str, make_tones: Make, tmp_path: Pat
     sources = [make_tones(tmp_path / name, {name: (100,)}) for name in ("low", "high")]
     nested = [make_tones(tmp_path / f"of {p.name}", {p.name: (100,)}) for p in sources]
     assert report(pitch, *nested)["falls"] == [
-        {"first": "of low", "other": "of high", "genres": {}, "mean": None}
+        {"model": "pitch", "first": "of low", "other": "of high", "genres": {}, "mean": None}
     ]
 
 

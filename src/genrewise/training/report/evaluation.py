@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -18,7 +18,7 @@ from genrewise.training.report.pieces import levels_of, note, per_cent, pictures
 if TYPE_CHECKING:
     from genrewise.training.evaluate import Evaluation
 
-__all__ = ["against", "damages", "falls", "page", "tables", "write_evaluation"]
+__all__ = ["KINDS", "against", "damages", "falls", "page", "tables", "write_evaluation"]
 
 One = Mapping[str, Any]
 
@@ -98,7 +98,8 @@ def falls(one: One) -> Grid:
         rows.append(["mean", None, None, *shown])
     first, other = one["first"], one["other"]
     head = ["recall", f"n {first}", f"n {other}", first, other, "points lost", "95 %"]
-    return Grid(head, rows, f"From {first} to {other}, by track; genres that both hold")
+    caption = f"{one['model']}, from {first} to {other}, by track; genres that both hold"
+    return Grid(head, rows, caption)
 
 
 def against(one: One) -> Grid:
@@ -147,12 +148,24 @@ def _genres(one: One) -> Grid:
     return replace(run_grids.genres(_as_run(one)), caption=f"{_where(one)}, by track")
 
 
+def _sets(report: One) -> Sequence[One]:
+    """The data sets of a report, be they one or several."""
+    sets: Sequence[One] = report.get("sets", [report])
+    return sets
+
+
+#: Tables of a report by what they are about.
+KINDS: Mapping[str, Callable[[One], list[Grid]]] = {
+    "evaluated": lambda report: [run_grids.levels(one, _where(one)) for one in _sets(report)],
+    "collections": lambda report: [falls(one) for one in report.get("falls", ())],
+    "against": lambda report: [against(one) for one in _sets(report) if "against" in one],
+    "damaged": lambda report: [damages(one) for one in _sets(report) if "robustness" in one],
+}
+
+
 def tables(found: Evaluation) -> list[Grid]:
     """All tables of an evaluation, in the order of the page."""
-    made = [run_grids.levels(one, _where(one)) for one in found.sets]
-    made += [falls(one) for one in found.report.get("falls", ())]
-    made += [against(one) for one in found.sets if "against" in one]
-    made += [damages(one) for one in found.sets if "robustness" in one]
+    made = [grid for kind in KINDS.values() for grid in kind(found.report)]
     return [*made, *(_genres(one) for one in found.sets)]
 
 
@@ -183,8 +196,12 @@ def _notes(sets: Iterable[One]) -> str:
     return "".join(note("amber", one["dataset"], line) for one in sets for line in one["warnings"])
 
 
+def _shown(found: Evaluation, kind: str) -> str:
+    return "".join(map(grids.html, KINDS[kind](found.report)))
+
+
 def _levels(found: Evaluation) -> str:
-    shown = "".join(grids.html(run_grids.levels(one, _where(one))) for one in found.sets)
+    shown = _shown(found, "evaluated")
     return (
         "<h2>Accuracy</h2>\n<p class='soft small'>By the most probable label. Intervals resample"
         " whole groups, not single items. “Unknown” is counted beside it: answered, and right"
@@ -193,37 +210,37 @@ def _levels(found: Evaluation) -> str:
 
 
 def _falls(found: Evaluation) -> str:
-    made = [grids.html(falls(one)) for one in found.report.get("falls", ())]
+    made = _shown(found, "collections")
     if not made:
         return ""
     return (
         "<h2>From one collection to another</h2>\n<p class='soft small'>Recall, which does not"
         " change with how many tracks of each genre a collection happens to hold. What is lost"
-        f" may be the model's or the labels'.</p>\n{''.join(made)}"
+        f" may be the model's or the labels'.</p>\n{made}"
     )
 
 
 def _against(found: Evaluation) -> str:
-    made = [grids.html(against(one)) for one in found.sets if "against" in one]
+    made = _shown(found, "against")
     if not made:
         return ""
     return (
         "<h2>Two models on the same music</h2>\n<p class='soft small'>p: the chance of a"
         " difference at least this large if neither were better (McNemar's exact test, which takes"
         " clips for independent). The interval resamples whole groups, with both answers to each"
-        f" clip.</p>\n{''.join(made)}"
+        f" clip.</p>\n{made}"
     )
 
 
 def _damages(found: Evaluation) -> str:
-    made = [grids.html(damages(one)) for one in found.sets if "robustness" in one]
+    made = _shown(found, "damaged")
     if not made:
         return ""
     return (
         "<h2>Damaged audio</h2>\n<p class='soft small'>The same clips again, with their sound"
         " changed in known ways. “Points for the truth”: how much the probability of the right"
         " genre moved. A row whose n is smaller leaves out clips that the damage would not"
-        f" change.</p>\n{''.join(made)}"
+        f" change.</p>\n{made}"
     )
 
 
@@ -282,7 +299,9 @@ def page(found: Evaluation) -> str:
         ("against", "Two models", _against(found)),
         ("damages", "Damaged audio", _damages(found)),
     ]
-    parts += [(f"set-{k}", escape(one["dataset"]), _set(one, found)) for k, one in enumerate(found.sets)]
+    parts += [
+        (f"set-{k}", escape(one["dataset"]), _set(one, found)) for k, one in enumerate(found.sets)
+    ]
     parts.append(("labels", "Labels and files", _left_out(found.sets)))
     head = _headline(found) + _notes(found.sets)
     return html.whole_page(_title(found), head, parts, "report.json and predictions.csv")
