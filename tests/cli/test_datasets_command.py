@@ -233,9 +233,14 @@ def test_check_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "equal files: 2\n  jazz/0.png = rock/0.png\n" in shown
 
 
-def test_check_of_fma(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def fma_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fma_miniature.generate(tmp_path_factory.mktemp("fma"), 3, 1.0, tracks_per_artist=1)
+
+
+def test_check_of_fma(fma_made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The list that lies in its folder is used without being named."""
-    root = fma_miniature.generate(tmp_path, 3, 1.0, tracks_per_artist=1)
+    root = shutil.copytree(fma_made, tmp_path / "fma")
     song = root / "fma_small" / "000" / "000175.mp3"
     song.write_bytes(song.read_bytes()[:-10])
     assert main(["datasets", "check", f"fma:{root}", "--no-audio", "--json"]) == 1
@@ -247,3 +252,126 @@ def test_check_of_fma(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert {c["label"]: c["below"] for c in values["counts"] if c["below"]} == {"Rock": {"Punk": 1}}
     assert main(["datasets", "check", str(root), "--no-audio"]) == 1
     assert "  Rock                3  of these Punk 1\n" in capsys.readouterr().out
+
+
+# -- other kinds of data
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """GTZAN's names, two genres of six pictures, and the list of artists beside them."""
+    root = tmp_path / "pictures"
+    lines = ["track,group,split"]
+    for genre in ("jazz", "rock"):
+        (root / genre).mkdir(parents=True)
+        for n in range(6):
+            pixels = np.full((4, 4), 20 * n + ord(genre[0]) % 20, dtype=np.uint8)
+            (root / genre / f"{genre}.{n:05d}.png").write_bytes(png(pixels))
+            lines.append(f"{genre}.{n:05d},{genre} {n // 2},{('train', 'valid', 'test')[n // 2]}")
+    (tmp_path / "index.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_pictures_are_reported_and_split(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["datasets", "report", str(pictures), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["kind"], values["clips"], values["groups"]) == ("pictures", 12, 6)
+    target = tmp_path / "split.csv"
+    assert main(["datasets", "split", str(pictures), "-o", str(target)]) == 0
+    split = read_split(target, read(pictures))
+    assert [len(part) for part in split.parts().values()] == [4, 4, 4]
+    capsys.readouterr()
+    # A list that is named goes before the one that lies there.
+    own = tmp_path / "own.csv"
+    own.write_text("track,group\n" + "".join(f"jazz.{n:05d},all\n" for n in range(6)))
+    command = ["datasets", "report", str(pictures), "--group-by", str(own), "--json"]
+    assert main(command) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["groups"] == 7
+    assert any("6 items are not in own.csv" in line for line in values["warnings"])
+
+
+def test_pictures_are_checked_by_number(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pictures / "rock" / "rock.00002.png").unlink()
+    assert main(["datasets", "check", str(pictures), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    rock = next(c for c in values["counts"] if c["label"] == "rock")
+    assert rock["files"] == 5
+    assert rock["missing"] == [2, *range(6, 100)]
+    assert values["equal"] == []
+    assert len(values["sha256"]) == 64
+
+
+def test_a_table_is_reported_split_and_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = [",".join(["filename", *(f"c{k}" for k in range(6)), "label"])]
+    for n in range(24):
+        values = ",".join(f"{v:.4f}" for v in rng.normal(size=6))
+        lines.append(f"{n}.wav,{values},{('jazz', 'rock')[n % 2]}")
+    lines.append(f"broken.wav,{'x,' * 6}rock")
+    path = tmp_path / "features.csv"
+    path.write_text("\n".join(lines) + "\n")
+    assert main(["datasets", "report", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "features (features)" in shown
+    assert "1 rows without a label or with no number are left out: line 26" in shown
+    target = tmp_path / "split.csv"
+    assert main(["datasets", "split", str(path), "-o", str(target)]) == 0
+    assert sum(map(len, read_split(target, read(path)).parts().values())) == 24
+    capsys.readouterr()
+    assert main(["datasets", "check", str(path)]) == 0
+    assert "features (features): 24 rows are of a genre" in capsys.readouterr().out
+
+
+def test_fma_is_reported_with_its_broken_clip(
+    fma_made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = fma_made
+    assert main(["datasets", "report", f"fma:{root}?small", "--labels", "Electronic,Rock"]) == 1
+    shown = capsys.readouterr().out
+    assert "fma (audio)" in shown
+    assert "clips     6 of 6 tracks in 6 groups" in shown
+    assert "unreadable: 1\n  fma_small/000/000002.mp3: a tag without sound" in shown
+    assert main(["datasets", "report", f"fma:{root}?features", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["kind"], values["clips"]) == ("features", 24)
+    assert values["parts"] == {"train": 8, "valid": 8, "test": 8}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("fma:{here}", "no copy of FMA; expected fma:FOLDER with fma_metadata/tracks.csv"),
+        ("fma", "no copy of FMA"),
+        ("fma-miniture:seconds=1", "Did you mean fma-miniature?"),
+        ("fma-miniature:second=1", "no setting 'second'"),
+        ("{here}", "no music"),
+    ],
+)
+def test_what_is_no_data_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, message: str
+) -> None:
+    for command in ("report", "check"):
+        assert main(["datasets", command, source.format(here=tmp_path)]) == 2
+        shown = capsys.readouterr()
+        assert message in shown.err
+        assert shown.out == ""
+
+
+def test_a_manifest_in_an_old_encoding_is_warned_of(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = copy / "manifest.csv"
+    path.write_bytes(path.read_bytes().replace(b"waltz artist 1", "Größe".encode("cp1252")))
+    assert main(["datasets", "report", str(copy), "--no-audio"]) == 0
+    shown = capsys.readouterr().out
+    assert "warnings\n  manifest.csv, line " in shown
+    assert "read as Windows-1252" in shown
+    target = copy.parent / "split.csv"
+    assert main(["datasets", "split", str(copy), "--no-audio", "-o", str(target)]) == 0
+    assert "read as Windows-1252" in capsys.readouterr().err
+    assert "Größe" in target.read_text(encoding="utf-8")

@@ -173,7 +173,8 @@ def text(found: Check, most: int = 10) -> str:
     """The result as text, with at most `most` lines for each kind of trouble."""
     width = max((len(c.label) for c in found.counts), default=5)
     total = sum(c.files for c in found.counts)
-    lines = [f"{found.name} ({found.kind}): {total} of {found.files} files are of a genre", ""]
+    of_a_genre = "rows" if found.kind == "features" else f"of {found.files} files"
+    lines = [f"{found.name} ({found.kind}): {total} {of_a_genre} are of a genre", ""]
     for count in found.counts:
         missing = f"  missing {ranges(count.missing)}" if count.missing else ""
         below = ", ".join(f"{title} {n}" for title, n in count.below.items())
