@@ -21,6 +21,8 @@ import genrewise
 from genrewise import errors
 from genrewise.cli import COMMANDS, group
 from genrewise.training.recipe import Recipe
+from genrewise.training.schema import recipe_schema, sweep_schema
+from genrewise.training.sweep_spec import Sweep
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by scripts/docs; do not edit. -->\n"
@@ -168,18 +170,26 @@ def default_text(field: Any) -> str:
     return "" if value in ("", (), {}) else f"`{json.dumps(value)}`"
 
 
-def recipe_page() -> str:
-    """Sections and keys of a recipe, with defaults."""
-    parts = ["# Recipe keys\n", NOTE, "The JSON schema for editors is `recipe.schema.json`.\n"]
-    sections: list[tuple[str, Any]] = [("", Recipe)]
-    for name, field in Recipe.model_fields.items():
+def sections(model: Any) -> Iterator[tuple[str, Any]]:
+    """Sections of a file by their headings, the top first; a name of one's own is NAME."""
+    yield "", model
+    for name, field in model.model_fields.items():
         if hasattr(field.annotation, "model_fields"):
-            sections.append((name, field.annotation))
-    for name, model in sections:
+            yield name, field.annotation
+            continue
+        for inner in getattr(field.annotation, "__args__", ()):
+            if hasattr(inner, "model_fields"):
+                yield f"{name}.NAME", inner
+
+
+def keys_page(title: str, model: Any, schema_name: str) -> str:
+    """Sections and keys of a kind of file, with defaults."""
+    parts = [f"# {title}\n", NOTE, f"The JSON schema for editors is `{schema_name}`.\n"]
+    for name, section in sections(model):
         parts.append(f"## `[{name}]`\n" if name else "## At the top\n")
-        parts.append(inspect.cleandoc(model.__doc__ or "") + "\n")
+        parts.append(inspect.cleandoc(section.__doc__ or "") + "\n")
         parts.append("| key | type | default |\n|---|---|---|")
-        for key, field in model.model_fields.items():
+        for key, field in section.model_fields.items():
             if not hasattr(field.annotation, "model_fields"):
                 kind = inspect.formatannotation(field.annotation).replace("|", "or")
                 kind = re.sub(r"[a-z_.]+\.(?=[A-Z])", "", kind)
@@ -188,9 +198,9 @@ def recipe_page() -> str:
     return "\n".join(parts)
 
 
-def schema() -> str:
-    """JSON schema of a recipe."""
-    return json.dumps(Recipe.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+def schema(values: Any) -> str:
+    """A JSON schema as it is written."""
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
 def pages() -> dict[str, str]:
@@ -199,8 +209,10 @@ def pages() -> dict[str, str]:
         "commands.md": command_page(),
         "errors.md": error_page(),
         "python.md": python_page(),
-        "recipe.schema.json": schema(),
-        "recipes.md": recipe_page(),
+        "recipe.schema.json": schema(recipe_schema()),
+        "recipes.md": keys_page("Recipe keys", Recipe, "recipe.schema.json"),
+        "sweep.schema.json": schema(sweep_schema()),
+        "sweeps.md": keys_page("Sweep keys", Sweep, "sweep.schema.json"),
     }
 
 

@@ -86,7 +86,13 @@ def test_package_data_is_inside(contents: list[str]) -> None:
         "hard-techno-v1.genrewise",
     } <= (inside("models/", ".genrewise"))
     in_source = ROOT / "src" / "genrewise"
-    for folder, end in [("recipes/", ".toml"), ("samples/", ".ogg"), ("", ".py"), ("", "py.typed")]:
+    for folder, end in [
+        ("recipes/", ".toml"),
+        ("sweeps/", ".toml"),
+        ("samples/", ".ogg"),
+        ("", ".py"),
+        ("", "py.typed"),
+    ]:
         there = {
             path.relative_to(in_source / folder).as_posix()
             for path in (in_source / folder).rglob(f"*{end}")

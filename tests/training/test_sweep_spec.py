@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,21 @@ def test_a_setting_comes_to_the_recipe_as_it_is(value: Any) -> None:
 )
 def test_short_names_tell_keys_apart(keys: list[str], short: list[str]) -> None:
     assert list(short_names(keys).values()) == short
+
+
+# ------------------------------------------------------------------ the page
+
+
+def test_the_examples_of_the_page_are_sweeps() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "sweeps.md"
+    grid_text, space_text = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    whole = parse_sweep(tomllib.loads(grid_text), "page")
+    assert (whole.total(), whole.set) == (6, {"fit.seed": 1})
+    drawn_from = parse_sweep({"name": "s", "base": "b", **tomllib.loads(space_text)}, "page")
+    assert (drawn_from.total(), len(drawn_from.tried())) == (24, 2)
+
+
+def test_the_page_tells_of_every_sweep() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "sweeps.md"
+    text = page.read_text("utf-8")
+    assert [name for name in sweep_names() if f"`{name}`" not in text] == []

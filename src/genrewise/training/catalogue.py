@@ -59,6 +59,8 @@ def _sweep(name: str) -> dict[str, Any]:
     published = found.published.model_dump(mode="json", exclude_defaults=True)
     base = recipe.load(found.base)
     return _entry(name, "sweep", found, published) | {
+        "choices": [*base.choices, *found.choices],
+        "reductions": [*base.reductions, *found.reductions],
         "protocols": ["honest", *base.protocols],
         "base": found.base,
         "settings": found.total(),
