@@ -184,7 +184,7 @@ def test_the_page_plays_excerpts_only_where_it_is_asked_to(run, ladder, html, pa
     n = min(10, len(worst(predictions, "test", "track")))
     assert len(players) == n > 0
     assert all(p["src"].startswith("data:audio/mpeg;base64,") for p in players)
-    assert all(p["preload"] == "none" for p in players)
+    assert all(p["preload"] == "metadata" for p in players)
     assert re.search("excerpts are part of this page", tags.said())
     for other in ("report.md", "table.tex"):
         assert "audio" not in (tmp_path / other).read_text(encoding="utf-8")

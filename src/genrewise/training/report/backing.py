@@ -26,7 +26,7 @@ def _player(row: Mapping[str, Any]) -> str:
     if "excerpt" in row:
         name = escape(str(row["path"]))
         return (
-            f'<td class="left"><audio controls preload="none" aria-label="excerpt of {name}"'
+            f'<td class="left"><audio controls preload="metadata" aria-label="excerpt of {name}"'
             f' src="{row["excerpt"]}"></audio></td>'
         )
     return text(row.get("silent", "–"))

@@ -203,6 +203,7 @@ def whole_page(title: str, head: str, parts: Sequence[tuple[str, str, str]], bes
     shown = [(key, name, body) for key, name, body in parts if body]
     links = "".join(f'<a href="#{key}">{name}</a>' for key, name, _ in shown)
     body = "\n".join(f'<section id="{key}">\n{text}\n</section>' for key, _, text in shown)
+    head, body = (text.replace(" %", "\u00a0%") for text in (head, body))  # never parted by a line
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

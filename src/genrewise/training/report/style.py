@@ -55,6 +55,9 @@ nav a:hover, nav a:focus-visible { color: var(--ink); text-decoration: underline
 .amber { --edge: var(--amber); --ground: var(--amber-ground); }
 .blue { --edge: var(--blue); --ground: var(--tint); }
 audio { height: 2.1rem; width: 15rem; max-width: 100%; vertical-align: middle; }
+tr:has(audio) > * { vertical-align: middle; }
+meter::-webkit-meter-optimum-value { background: var(--blue); }
+meter::-moz-meter-bar { background: var(--blue); }
 .wide { overflow-x: auto; max-width: 100%; margin: .6rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .32rem .7rem; text-align: right; border-bottom: 1px solid var(--line);
