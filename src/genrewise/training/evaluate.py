@@ -162,15 +162,24 @@ def _matched(
     return found_by, list(lines)
 
 
+def _names(question: Question, models: Sequence[Classifier]) -> list[str]:
+    """What each model is called: by its file where two bear one name."""
+    names = [model.name for model in models]
+    if len(set(names)) < len(names):
+        names = [question.model, question.against]
+    return names if len(set(names)) == len(names) else [names[0], f"{names[0]}, again"]
+
+
 def _hear(
     question: Question,
-    name: str,
-    model: Classifier,
+    place: int,
+    models: Sequence[Classifier],
     dataset: Dataset,
     own: Match,
     items: Sequence[int],
 ) -> Heard:
-    """Ask one model about some items of a data set."""
+    """Ask the first or the second model about some items of a data set."""
+    model, name = models[place], _names(question, models)[place]
     keep = sorted(set(own.known.values())) if question.restrict else range(len(model.labels))
     if len(keep) < 2:
         raise DatasetError(
@@ -181,23 +190,23 @@ def _hear(
     items = [i for i in items if dataset.items[i].label in own.known]
     if not items:
         raise DatasetError(
-            f"{dataset.name}: no clip in question bears a label of {model.name}",
+            f"{dataset.name}: no clip in question bears a label of {name}",
             f"some of {', '.join(own.known)}",
         )
-    answers = answer(name, dataset, items, question.workers, question.bars)
-    return Heard(model, dataset, own, answers, tuple(keep))
+    source = (question.model, question.against)[place]
+    answers = answer(source, dataset, items, question.workers, question.bars)
+    return Heard(name, model, dataset, own, answers, tuple(keep))
 
 
 def _warnings(heard: Heard, part: str, wanted: str) -> list[str]:
     """What a reader of the figures should know."""
-    model, dataset = heard.classifier, heard.dataset
-    learnt = model.info.training.get("data")
+    dataset, learnt = heard.dataset, heard.classifier.info.training.get("data")
     lines = list(dataset.warnings)
     if part != wanted:
         lines.append(f"{dataset.name} has no split: taken whole, not its part {wanted}")
     if learnt and learnt in {dataset.name, Path(dataset.root).resolve().name}:
         lines.append(
-            f"{model.name} learnt from a set named {learnt}: on music that it learnt from, figures"
+            f"{heard.name} learnt from a set named {learnt}: on music that it learnt from, figures"
             " say little"
         )
     return lines
@@ -217,7 +226,7 @@ def _report(heard: Heard, part: str, wanted: str) -> dict[str, Any]:
     """What is told of one model on one data set."""
     own = heard.match
     return {
-        "model": heard.classifier.name,
+        "model": heard.name,
         "dataset": heard.dataset.name,
         "part": part,
         "labels": heard.labels,
@@ -240,7 +249,7 @@ def _predictions(heard: Heard) -> list[dict[str, Any]]:
             start, stop = level.spans[k] if level.spans else ("", "")
             place = {
                 "set": heard.dataset.name,
-                "model": heard.classifier.name,
+                "model": heard.name,
                 "path": item.path,
                 "track": item.track,
                 "group": item.group,
@@ -262,7 +271,7 @@ def _against(a: Heard, b: Heard) -> dict[str, Any]:
         )
     both = [replace(heard, answers=heard.answers.only(items)).levels for heard in (a, b)]
     return {
-        "model": b.classifier.name,
+        "model": b.name,
         "labels": [label for label in a.match.known if label in b.match.known],
         **{
             name: against(both[0][name].right, both[1][name].right, both[0][name].groups)
@@ -278,10 +287,8 @@ def _one(
     """Report and predictions of one data set."""
     part = _part_of(question, dataset)
     items = wanted_items(dataset, matches[0].known, part, question.limit)
-    names = (question.model, question.against)[: len(models)]
     heard = [
-        _hear(question, name, model, dataset, own, items)
-        for name, model, own in zip(names, models, matches, strict=True)
+        _hear(question, place, models, dataset, own, items) for place, own in enumerate(matches)
     ]
     first = heard[0]
     report = _report(first, part, question.part)
@@ -308,7 +315,7 @@ def _falls(heard: Sequence[Heard]) -> list[dict[str, Any]]:
     labels = heard[0].classifier.labels
     return [
         {
-            "model": heard[0].classifier.name,
+            "model": heard[0].name,
             "first": heard[0].dataset.name,
             "other": one.dataset.name,
             **(fall(sides[0], side, labels) or {"genres": {}, "mean": None}),
@@ -348,5 +355,5 @@ def evaluate(question: Question) -> Evaluation:
     if len(reports) == 1:
         return Evaluation(reports[0], predictions, listen)
     falls = _falls([heard for _, _, heard in done])
-    whole = {"model": models[0].name, "sets": reports, "falls": falls}
+    whole = {"model": reports[0]["model"], "sets": reports, "falls": falls}
     return Evaluation(whole, predictions, listen)

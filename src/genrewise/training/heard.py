@@ -58,6 +58,8 @@ class Heard:
 
     Parameters
     ----------
+    name : str
+        What the model is called: its own name, where no other one bears it.
     classifier : Classifier
     dataset : Dataset
     match : Match
@@ -67,6 +69,7 @@ class Heard:
         The model's labels that are chosen among.
     """
 
+    name: str
     classifier: Classifier
     dataset: Dataset
     match: Match

@@ -293,8 +293,19 @@ def test_two_models_on_the_same_clips(
 
 
 def test_a_model_against_itself(pitch: str, tones: Path) -> None:
-    clip = report(pitch, tones, against=pitch)["against"]["clip"]
+    found = asked(pitch, tones, against=pitch)
+    clip = found.report["against"]["clip"]
     assert (clip["only_a"], clip["only_b"], clip["p"], clip["difference"]) == (0, 0, 1.0, 0.0)
+    assert Counter(row["model"] for row in found.predictions) == {pitch: 30, f"{pitch}, again": 30}
+
+
+def test_two_models_of_one_name_are_called_by_their_files(
+    make_model: Make, pitch: str, tones: Path, tmp_path: Path
+) -> None:
+    newer = make_model(tmp_path, "pitch", edges=(950.0, 2000.0))
+    found = asked(pitch, tones, against=newer)
+    assert (found.report["model"], found.report["against"]["model"]) == (pitch, newer)
+    assert Counter(row["model"] for row in found.predictions) == {pitch: 30, newer: 30}
 
 
 def test_two_models_are_compared_on_labels_that_both_know(
