@@ -229,21 +229,23 @@ def make_problem(
     )
 
 
-def cross_folds(problem: Problem, recipe: Recipe) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Folds of the pool: training and held-out items, no group on two sides.
+def cross_folds(
+    problem: Problem, recipe: Recipe, items: Sequence[int] = ()
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Folds of some items, else of the pool: training and held-out ones, no group on two sides.
 
     With no more groups than folds each is held out by itself, so that as much as can be
-    is left to learn from.
+    is left to learn from.  Other rules of the split than groups fold by what they deal.
     """
+    dataset, fit, pool = problem.dataset, recipe.fit, items or problem.pool
     if recipe.split.rule != "groups":
-        rule, fit = recipe.split.rule, recipe.fit
-        return protocols.fold(problem.dataset, problem.pool, rule, fit.folds, fit.seed)
-    unit = splits.units(problem.dataset, problem.pool)
+        return protocols.fold(dataset, pool, recipe.split.rule, fit.folds, fit.seed)
+    unit = splits.units(dataset, pool)
     count = int(unit.max()) + 1
-    if count > recipe.fit.folds:
-        return splits.folds(problem.dataset, problem.pool, recipe.fit.folds, recipe.fit.seed)
-    pool = np.asarray(problem.pool)
+    if count > fit.folds:
+        return splits.folds(dataset, pool, fit.folds, fit.seed)
+    own = np.asarray(pool)
     return [
-        (tuple(pool[unit != number].tolist()), tuple(pool[unit == number].tolist()))
+        (tuple(own[unit != number].tolist()), tuple(own[unit == number].tolist()))
         for number in range(count)
     ]

@@ -14,26 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.errors import DatasetError
-from genrewise.training import protocols, splits
 from genrewise.training.fitting import fit_member, member_probabilities
-from genrewise.training.problem import Problem
+from genrewise.training.problem import Problem, cross_folds
 from genrewise.training.recipe import Recipe
 
 __all__ = ["fit_members", "unheard"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-
-
-def _folds(
-    problem: Problem, recipe: Recipe, items: Sequence[int]
-) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Folds of what is learnt from, by the rule of the split."""
-    fit, rule = recipe.fit, recipe.split.rule
-    if rule != "groups":
-        return protocols.fold(problem.dataset, items, rule, fit.folds, fit.seed)
-    n_groups = int(splits.units(problem.dataset, items).max()) + 1
-    return splits.folds(problem.dataset, items, min(fit.folds, n_groups), fit.seed)
 
 
 def _rows(problem: Problem, items: Sequence[int]) -> I64:
@@ -52,8 +40,8 @@ def unheard(
         out, 0 for the others.
     """
     out = np.zeros((len(problem.table), len(problem.dataset.labels)))
-    parts = _folds(problem, recipe, items)
-    if len(parts) < 2 or not all(train for train, _ in parts):
+    parts = [(train, held) for train, held in cross_folds(problem, recipe, items) if held]
+    if not all(train for train, _ in parts):
         raise DatasetError(
             f"{problem.dataset.name}: too few groups to learn from, to stack on {key}",
             "two groups of each genre beside validation and test",
