@@ -166,6 +166,15 @@ def test_a_line_is_said_for_each_trial(whole: Any) -> None:
     assert said[2].startswith("3/4  n_neighbors 500: failed, n_neighbors 500 with ")
 
 
+def test_a_set_of_reports_takes_it_as_one_and_its_trials_not_at_all(whole: Any) -> None:
+    from genrewise.training.report.collect import collect
+
+    found = collect([whole[0].parent])
+    assert [source.report["name"] for source in found.sweeps] == ["neighbours"]
+    assert found.runs == found.seeds == ()
+    assert len(list(whole[0].rglob("report.json"))) == 4
+
+
 # ------------------------------------------------------------------ the same again
 
 

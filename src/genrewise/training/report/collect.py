@@ -96,7 +96,13 @@ def _files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not there", "a folder with runs in it")
-    return sorted(path for name in FILES for path in folder.rglob(name))
+    found = sorted(path for name in FILES for path in folder.rglob(name))
+    return [path for path in found if not _of_a_trial(path)]
+
+
+def _of_a_trial(path: Path) -> bool:
+    """Whether a report is one of many that a sweep left, whose own report tells of them."""
+    return any((above / "sweep.json").is_file() for above in path.parents[1:3])
 
 
 def collect(folders: Iterable[str | Path]) -> Found:
