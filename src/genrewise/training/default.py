@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genrewise.cache import backbone_file
@@ -129,6 +129,27 @@ def _fast_feature(spec: Mapping[str, Any]) -> str:
     return ""
 
 
+#: Parameters that make a model's fit long, and what they are where it only has to run.
+_SHORT = {"max_epochs": 2, "n_estimators": 10}
+
+#: Frames of a long spectrogram where it only has to run.
+_FRAMES = 96
+
+
+def _short(recipe: Recipe) -> Iterator[str]:
+    """Overrides that shorten fits and spectrograms."""
+    for key, member in recipe.model.members.items():
+        known = parameters(member.model)
+        for name, value in _SHORT.items():
+            if name in known:
+                yield f"model.members.{key}.params.{name}={value}"
+    for key, spec in recipe.features.items():
+        if spec.get("kind") == "log-mel" and spec["n_frames"] > 2 * _FRAMES:
+            yield f"features.{key}.n_frames={_FRAMES}"
+    if recipe.windows.count:
+        yield "windows.count=2"
+
+
 def fast_settings(recipe: Recipe) -> tuple[str, ...]:
     """Overrides that make any recipe run on synthetic music in seconds.
 
@@ -137,20 +158,13 @@ def fast_settings(recipe: Recipe) -> tuple[str, ...]:
     shown anywhere.
     """
     stands = {key: _fast_feature(spec) for key, spec in recipe.features.items()}
-    models = {member.model for member in recipe.model.members.values()}
-    epochs = {name for name in models if "max_epochs" in parameters(name)}
     return (
         'data.source="synthetic:genres=4,tracks_per_genre=8,seconds=6,tracks_per_artist=1"',
         "data.labels=[]",
         "data.rows={}",
         'data.group_by=""',
         *(f"features.{key}={spec}" for key, spec in stands.items() if spec),
-        *(
-            f"model.members.{key}.params.max_epochs=2"
-            for key, member in recipe.model.members.items()
-            if member.model in epochs
-        ),
-        *(["windows.count=2"] if recipe.windows.count else []),
+        *_short(recipe),
         'model.label_set=""',
         "fit.folds=2",
         "expect={}",
