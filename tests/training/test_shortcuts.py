@@ -61,10 +61,21 @@ def test_in_training_too(pool: str) -> None:
     torch.manual_seed(0)
     net = nets.build("cnn-000", (1, 64, 173), 4, pool=pool, dropout=0.0, dense_dropout=0.0)
     assert_same(net.double().train(), batch((1, 64, 173), 2))
-    net = nets.build("cnn-001", (1, 50, 50), 4, dropout=0.0).double().train()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_normalisation_in_training_too(channels: int) -> None:
+    torch.manual_seed(0)
+    net = nets.build("cnn-001", (channels, 50, 50), 4, dropout=0.0).double().train()
+    for p in net.parameters():
+        torch.nn.init.normal_(p, 0.1, 0.1)
     twin = copy.deepcopy(net)
-    x = batch((1, 50, 50), 4)
-    torch.testing.assert_close(shortened(twin)(x), net(x), rtol=1e-9, atol=1e-9)
+    x = batch((channels, 50, 50), 4)
+    one, its = gradients(net, net, x)
+    other, theirs = gradients(twin, shortened(twin), x)
+    torch.testing.assert_close(other, one, rtol=1e-9, atol=1e-9)
+    for a, b in zip(theirs, its, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
     # The running means are those of the layers themselves.
     due = dict(net.named_buffers())
     for key, value in twin.named_buffers():
@@ -78,6 +89,7 @@ def test_an_averaged_network_takes_a_third_of_the_products() -> None:
     assert products(shortened(pooled), x) == products(pooled, x)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @given(
     channels=st.sampled_from([1, 2, 4]),
     size=st.tuples(st.integers(5, 14), st.integers(5, 14)),
@@ -134,3 +146,58 @@ def test_layers_within_layers_are_found() -> None:
 def test_what_is_no_sequence_is_called_as_it_is() -> None:
     layer = nn.Linear(3, 2)
     assert shortened(layer) is layer
+
+
+@pytest.mark.parametrize(
+    ("norm", "conv"),
+    [
+        ({}, {}),
+        ({}, {"bias": False}),
+        ({}, {"stride": 2, "dilation": 2}),
+        ({}, {"padding": 1}),
+        ({}, {"padding": "same"}),
+        ({}, {"groups": 2}),
+        ({"affine": False}, {}),
+        ({"momentum": None}, {}),
+        ({"track_running_stats": False}, {}),
+    ],
+)
+@pytest.mark.parametrize("learning", [False, True])
+def test_any_normalisation_before_a_convolution(
+    norm: dict[str, Any], conv: dict[str, Any], learning: bool
+) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.BatchNorm2d(2, **norm), nn.Conv2d(2, 4, 3, **conv)).double()
+    for p in module.parameters():
+        torch.nn.init.normal_(p)
+    module.train(learning)
+    twin = copy.deepcopy(module)
+    x = batch((2, 9, 11))
+    for _ in range(2):  # running means of the first change what the second gives
+        one, its = gradients(module, module, x)
+        other, theirs = gradients(twin, shortened(twin), x)
+        torch.testing.assert_close(other, one, rtol=1e-9, atol=1e-9)
+        for a, b in zip(theirs, its, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
+    for key, value in twin.named_buffers():
+        torch.testing.assert_close(value, dict(module.named_buffers())[key])
+
+
+def test_the_input_gets_its_gradient_where_it_is_asked_for() -> None:
+    torch.manual_seed(0)
+    module = nets.build("cnn-001", (1, 50, 50), 4).double().eval()
+    found = []
+    for call in (module, shortened(module)):
+        x = batch((1, 50, 50)).requires_grad_()
+        call(x).square().sum().backward()
+        found.append(x.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-8, atol=1e-12)
+
+
+def test_no_gradient_is_carried_back_to_the_input() -> None:
+    module = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 8, 7))
+    x = torch.zeros(2, 1, 20, 20)
+    counts = [products(lambda x, call=call: call(x).sum().backward(), x) for call in
+              (module, shortened(module))]  # fmt: skip
+    # Forward, weights, and for the module itself the input as well.
+    assert counts[0] * 2 == counts[1] * 3

@@ -25,7 +25,9 @@ def shortened(module: nn.Module) -> Step:
 
     A convolution whose output is averaged two by two is one convolution of stride 2, with
     0.36 of the products for a kernel of 5.  A ReLU before max pooling may as well come after it,
-    on a quarter of the values.
+    on a quarter of the values.  Scale and offset of a normalisation right behind the input
+    may as well scale the kernels of the convolution after it: the gradient then need not go
+    back to the input.
 
     Parameters
     ----------
@@ -48,6 +50,9 @@ def shortened(module: nn.Module) -> Step:
         layer, after = waiting.pop(), waiting[-1] if waiting else None
         if isinstance(layer, nn.Conv2d) and _plain(layer) and _halves(after):
             steps.append(partial(_averaged, layer))
+            waiting.pop()
+        elif isinstance(layer, nn.BatchNorm2d) and isinstance(after, nn.Conv2d) and _bare(after):
+            steps.append(partial(_normalised, layer, after))
             waiting.pop()
         elif isinstance(layer, nn.ReLU) and isinstance(after, nn.MaxPool2d):
             steps += [waiting.pop(), layer]
@@ -93,6 +98,11 @@ def _plain(conv: nn.Conv2d) -> bool:
     )
 
 
+def _bare(conv: nn.Conv2d) -> bool:
+    """Whether nothing is put around what a convolution looks at: an offset is one everywhere."""
+    return _margins(conv) == (0, 0) and conv.groups == 1
+
+
 def _margins(conv: nn.Conv2d) -> tuple[int, int]:
     """Zeros put above and below, left and right."""
     if isinstance(conv.padding, str):
@@ -112,3 +122,18 @@ def _averaged(conv: nn.Conv2d, x: Tensor) -> Tensor:
         # One channel lies alike in either layout; strides that say "last" are believed.
         x = x[:, 0].unsqueeze(3).permute(0, 3, 1, 2)
     return functional.conv2d(x, kernel, conv.bias, 2, _margins(conv), groups=conv.groups)
+
+
+def _normalised(norm: nn.BatchNorm2d, conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Batch normalisation and a convolution without margins."""
+    seen, momentum = norm.num_batches_tracked, norm.momentum
+    if x.requires_grad or not norm.affine or seen is None or momentum is None:
+        return conv(norm(x))  # type: ignore[no-any-return]
+    if norm.training:
+        seen.add_(1)
+    means = norm.running_mean, norm.running_var
+    x = functional.batch_norm(x, *means, None, None, norm.training, momentum, norm.eps)
+    kernel = conv.weight * norm.weight[:, None, None]
+    offset = torch.einsum("oihw,i->o", conv.weight, norm.bias)
+    bias = offset if conv.bias is None else conv.bias + offset
+    return functional.conv2d(x, kernel, bias, conv.stride, 0, conv.dilation)
