@@ -64,5 +64,5 @@ def run(
         chosen = load(recipe, (*fast_settings(chosen), *settings), protocol)
     name = chosen.name
     target = None if seeds else out / f"{name}.genrewise"
-    job = replace(start(chosen, name, target, out, workers), fast=fast)
+    job = replace(start(chosen, name, target, out, workers), fast=fast, source=recipe)
     ctx.exit(show_report(job, seeds, as_json))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
 import re
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from genrewise import bundle as bundles
-from genrewise.errors import DatasetError, GenrewiseError, ParityError
+from genrewise.errors import (
+    DatasetError,
+    GenrewiseError,
+    LeakageError,
+    ParityError,
+    RecipeError,
+    UnknownName,
+)
 from genrewise.inference import Classifier
 from genrewise.training import models
 from genrewise.training.card import card_text, headline
@@ -35,21 +44,61 @@ __all__ = ["Job", "find_source", "learn", "prepare", "run_recipe", "seeds"]
 _HARMLESS = re.compile("Only one sample available")
 
 
-def _starts(job: Job, recipe: Recipe) -> dict[str, str]:
+def _base(job: Job, recipe: Recipe, key: str) -> Recipe:
+    """The recipe whose weights a member starts from, with nothing but its member of that name."""
+    start = recipe.model.members[key].start
+    base = load(start, protocol=recipe.protocol)
+    if job.fast:
+        base = load(start, fast_settings(base), recipe.protocol)
+    if key not in base.model.members:
+        raise UnknownName(f"member of {start}", key, base.model.members)
+    if base.model.members[key].start:
+        raise RecipeError(f"{key} starts from {start}, which starts from another", "one step")
+    model = base.model.model_copy(update={"candidates": ((key,),)})
+    return base.model_copy(update={"model": model})
+
+
+def _places(dataset: Dataset, items: Iterable[int]) -> set[tuple[str, str]]:
+    """Files of some items, and their groups within the data set."""
+    files = {("", os.path.realpath(dataset.file(i))) for i in items}
+    return files | {(dataset.root, dataset.items[i].group) for i in items}
+
+
+def _check_start(problem: Problem, recipe: Recipe, base: Problem, how: Recipe) -> None:
+    """Refuse weights that were learnt from what the honest protocol holds out.
+
+    Raises
+    ------
+    LeakageError
+    """
+    learnt = base.pool if how.fit.choose == "folds" else base.split.train
+    learnt_here = problem.split.train if recipe.fit.choose == "holdout" else ()
+    out = {*problem.pool, *problem.test} - {*learnt_here}
+    both = _places(base.dataset, learnt) & _places(problem.dataset, out)
+    if both and recipe.protocol == "honest":
+        raise LeakageError(
+            f"{recipe.name} starts from {how.name}, which learns from what is held out here, such"
+            f" as {max(both)[1]}",
+            "other music, or the same split and fit.choose = holdout",
+        )
+
+
+def _starts(job: Job, problem: Problem, recipe: Recipe) -> dict[str, str]:
     """Files of the weights that members start from, by running the recipes they come from."""
     found = {}
-    for key, member in recipe.model.members.items():
-        if not member.start:
-            continue
-        base = load(member.start, protocol=recipe.protocol)
-        if job.fast:
-            base = load(member.start, fast_settings(base), recipe.protocol)
-        path = job.folder / f"start-{base.name}.npz"
+    for key in (key for key, member in recipe.model.members.items() if member.start):
+        base = _base(job, recipe, key)
+        first = replace(job, recipe=base, out=None, open_test=False)
+        ready = prepare(first)
+        _check_start(problem, recipe, make_problem(ready.dataset, ready.table, base), base)
+        digest = hashlib.sha256(base.model_dump_json().encode()).hexdigest()[:12]
+        path = job.folder / f"start-{key}-{digest}.npz"
         if not path.exists():
-            job.say(f"{key} starts from {member.start}, which is learnt first")
-            first = replace(job, recipe=base, out=None, open_test=False)
-            result = learn(first, prepare(first), base)
-            result.ships.estimators[result.ships.names[0]].save_weights(path)
+            job.say(f"{key} starts from {base.name}, which is learnt first")
+            network = learn(first, ready, base).ships.estimators[key]
+            if not hasattr(network, "save_weights"):
+                raise RecipeError(f"{key} of {base.name} has no weights", "a network")
+            network.save_weights(path)
         found[key] = str(path)
     return found
 
@@ -104,7 +153,7 @@ def learn(job: Job, ready: Prepared, recipe: Recipe) -> Run:
     for warning in problem.split.warnings:
         job.say(f"warning: {warning}")
     problem = _augmented(job, problem, recipe)
-    problem = replace(problem, starts=_starts(job, recipe))
+    problem = replace(problem, starts=_starts(job, problem, recipe))
     with warnings.catch_warnings(record=True) as caught, _epochs(job, recipe) as bar:
         warnings.simplefilter("always")
 
@@ -143,11 +192,13 @@ def run_recipe(job: Job) -> dict[str, Any]:
         why = _no_model(result)
         if why:
             job.say(f"no model file: {why}")
+            if job.recipe.data.unlabelled:
+                job.say(f"{job.recipe.data.unlabelled}: not classified, without a model file")
         else:
             _ship(job, result, report)
             _predict_unlabelled(job)
     report["minutes"] = round((time.monotonic() - began) / 60, 2)
-    leave(job, result, report, ready.looked)
+    leave(job, result, report, ready)
     if missed:
         raise DatasetError(*missed)
     return report

@@ -13,7 +13,7 @@ from genrewise.training import splits
 from genrewise.training.choosing import clip_means
 from genrewise.training.datasets.grouping import UNGROUPED
 from genrewise.training.fitting import embedded
-from genrewise.training.prepare import Job
+from genrewise.training.prepare import Job, Prepared
 from genrewise.training.problem import Problem
 from genrewise.training.protocols import leaks
 from genrewise.training.recipe import Recipe
@@ -46,6 +46,7 @@ def report_of(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
     nets = {key: net for key, net in estimators.items() if hasattr(net, "history_")}
     return {
         "name": job.name,
+        "recipe": job.source,
         "title": recipe.title or f"A model of {len(problem.dataset.labels)} genres",
         "system": recipe.system,
         "protocol": protocol_of(recipe, looked),
@@ -126,7 +127,7 @@ def _samples(
     return found
 
 
-def _extras(job: Job, result: Run, looked: DataReport) -> Extras:
+def _extras(job: Job, result: Run, ready: Prepared) -> Extras:
     """What the page shows beside the figures: histories, a point for each clip, the data."""
     problem, ships = result.problem, result.ships
     items, points = _points(result)
@@ -134,14 +135,14 @@ def _extras(job: Job, result: Run, looked: DataReport) -> Extras:
     return Extras(
         embedding=points,
         embedding_truth=[dataset.items[i].label for i in items],
-        data_html=data_html(looked),
+        data_html=data_html(ready.looked),
         recipe=job.recipe.model_dump(mode="json"),
         samples=_samples(problem, job.recipe, ships.names[0]),
-        listen=sources(dataset) if dataset.kind == "audio" else {},
+        listen=sources(ready.dataset),  # not the windows that a rule may have made of it
     )
 
 
-def leave(job: Job, result: Run, report: Mapping[str, Any], looked: DataReport) -> None:
+def leave(job: Job, result: Run, report: Mapping[str, Any], ready: Prepared) -> None:
     """Fill the run folder."""
     recipe = job.recipe
     problem = result.problem
@@ -155,4 +156,4 @@ def leave(job: Job, result: Run, report: Mapping[str, Any], looked: DataReport) 
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(result.predictions)
-    write_report(job.folder, report, result.predictions, _extras(job, result, looked))
+    write_report(job.folder, report, result.predictions, _extras(job, result, ready))

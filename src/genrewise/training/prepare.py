@@ -13,7 +13,7 @@ from typing import Protocol
 from genrewise.cache import cache_dir
 from genrewise.errors import DatasetError, MissingExtra, RecipeError
 from genrewise.inputs import make_input
-from genrewise.training import datasets, models
+from genrewise.training import augment, datasets, models
 from genrewise.training.datasets import Dataset
 from genrewise.training.datasets.duplicates import duplicates, merge
 from genrewise.training.datasets.scan import scan
@@ -62,6 +62,8 @@ class Job:
         Without, the test part stays closed, as a sweep wants it.
     fast : bool
         On synthetic music, and so is every recipe whose weights this one starts from.
+    source : str
+        Name or file of the recipe, as it was asked for.
     """
 
     recipe: Recipe
@@ -73,6 +75,7 @@ class Job:
     workers: int = 0
     open_test: bool = True
     fast: bool = False
+    source: str = ""
 
 
 def data_folder() -> Path | None:
@@ -154,12 +157,17 @@ def _check_recipe(recipe: Recipe) -> None:
             (whole if recipe.windows.count else make_input)(spec)
     for member in recipe.model.members.values():
         models.make(member.model, 2, recipe.fit.seed, **member.params)
+    augment.check(recipe.augment.kinds)
+    augment.check(recipe.augment.waveform, augment.WAVEFORM_KINDS)
     if recipe.augment.waveform and recipe.windows.count:
         raise RecipeError(
             "changed copies of the sound with random windows",
             "one of them",
             "leave out windows.count or augment.waveform",
         )
+    folder = recipe.data.unlabelled
+    if folder and not Path(find_source(folder)).is_dir():
+        raise DatasetError(f"{folder}: no such folder", "music to classify in data.unlabelled")
 
 
 def _kind(recipe: Recipe, dataset: Dataset) -> None:
@@ -215,6 +223,7 @@ def prepare(job: Job) -> Prepared:
         raise DatasetError(f"{dataset.name}: no file could be read: {why}", "audio files")
     failed = tuple((dataset.items[i].path, why) for i, why in unreadable.items())
     dataset = without(dataset, list(unreadable))
-    make_split(dataset, recipe)
+    if recipe.split.rule != "windows":  # which are not there yet
+        make_split(dataset, recipe)
     dataset, table, more = readable(dataset, _table(job, dataset))
     return Prepared(dataset, table, looked, failed + more)
