@@ -44,7 +44,7 @@ base = "toy.toml"
 note = "three is best"
 best = {{"{NEIGHBOURS}" = 3}}
 [grid]
-"{NEIGHBOURS}" = [3, 1, 500, 4]
+"{NEIGHBOURS}" = [3, 500, 1, 400]
 """
 NETS = """
 name = "rates"
@@ -127,13 +127,13 @@ def test_it_leaves_tables_figures_a_page_and_a_folder_a_trial(whole: Any) -> Non
 def test_every_setting_is_in_the_table_the_failed_one_with_its_reason(whole: Any) -> None:
     folder, report, _ = whole
     found = rows(folder)
-    assert [row[NEIGHBOURS] for row in found] == ["3", "1", "500", "4"]
-    assert [row["state"] for row in found] == ["done", "done", "failed", "done"]
-    assert "n_neighbors 500" in found[2]["reason"]
-    assert found[2]["figure"] == ""
-    log = (folder / "trials" / "003" / "log.txt").read_text(encoding="utf-8")
+    assert [row[NEIGHBOURS] for row in found] == ["3", "500", "1", "400"]
+    assert [row["state"] for row in found] == ["done", "failed", "done", "failed"]
+    assert "n_neighbors 500" in found[1]["reason"]
+    assert found[1]["figure"] == ""
+    log = (folder / "trials" / "002" / "log.txt").read_text(encoding="utf-8")
     assert "Traceback" in log
-    assert report["trials"][2]["reason"] == found[2]["reason"]
+    assert report["trials"][1]["reason"] == found[1]["reason"]
 
 
 def test_the_best_is_the_first_of_the_best_and_held_against_the_authors(whole: Any) -> None:
@@ -163,7 +163,7 @@ def test_a_line_is_said_for_each_trial(whole: Any) -> None:
     assert len(said) == 4
     assert said[0].startswith("1/4  n_neighbors 3: ")
     assert f"{report['trials'][0]['figure']:.3f}" in said[0]
-    assert said[2].startswith("3/4  n_neighbors 500: failed, n_neighbors 500 with ")
+    assert said[1].startswith("2/4  n_neighbors 500: failed, n_neighbors 500 with ")
 
 
 def test_a_set_of_reports_takes_it_as_one_and_its_trials_not_at_all(whole: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_set_of_reports_takes_it_as_one_and_its_trials_not_at_all(whole: Any) 
     found = collect([whole[0].parent])
     assert [source.report["name"] for source in found.sweeps] == ["neighbours"]
     assert found.runs == found.seeds == ()
-    assert len(list(whole[0].rglob("report.json"))) == 4
+    assert len(list(whole[0].rglob("report.json"))) == 3
 
 
 # ------------------------------------------------------------------ the same again
