@@ -260,9 +260,10 @@ def main(arguments: list[str]) -> int:
     queue = choose(options)
     began, n = time.monotonic(), len(queue)
     failed = work_off(queue, options)
-    print(
-        f"{n - len(failed)} done, {len(failed)} failed, {(time.monotonic() - began) / 60:.1f} min"
-    )
+    if not (options.fast or options.verify):
+        figures.main([])  # the pages show what was kept
+    minutes = (time.monotonic() - began) / 60
+    print(f"{n - len(failed)} done, {len(failed)} failed, {minutes:.1f} min")
     for line in failed:
         print(f"  {line}")
     return int(bool(failed))

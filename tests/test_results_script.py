@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,9 +33,11 @@ if (beside / "fail").exists() and name in (beside / "fail").read_text():
 accuracy = float((beside / "accuracy").read_text())
 kind = catalogue.entry(name)["kind"]
 own = sweep_spec.read_sweep(name) if kind == "sweep" else recipe.load(name, (), protocol)
-level = {"accuracy": accuracy, "interval": [0.1, 0.9], "n": 9}
+level = {"accuracy": accuracy, "interval": [0.1, 0.9], "n": 9, "groups": 3, "macro_f1": 0.5}
+level |= {"weighted_f1": 0.5, "per_label": {}, "absent": []}
 values = {"name": own.name, "title": "old words", "protocol": protocol, "test": {"clip": level},
-          "data": {"name": "d", "failed": [["rock/a.wav", "0 bytes"]]}, "minutes": 0.1}
+          "split": {"seed": 0}, "minutes": 0.1,
+          "data": {"name": "d", "failed": [["rock/a.wav", "0 bytes"]]}}
 values |= {"kind": "sweep"} if kind == "sweep" else {}
 file = "seeds.json" if "--seeds" in options else "report.json"
 (out / file).write_text(json.dumps(values))
@@ -110,7 +113,9 @@ def test_a_run_leaves_its_figures_with_recipe_and_commit(
     assert go(results, tmp_path, "--only", "split/groups") == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "0 of 1 there already"
-    assert said[1] == "split/groups honest: 0.0 min, results/split-groups/honest/report.json"
+    assert re.fullmatch(
+        r"split/groups honest: \d\.\d min, results/split-groups/honest/report\.json", said[1]
+    )
     assert said[2].startswith("1 done, 0 failed")
     (report,) = kept(tmp_path).values()
     assert report["commit"] == "abc1234567"
@@ -118,6 +123,17 @@ def test_a_run_leaves_its_figures_with_recipe_and_commit(
     assert report["recipe_sha256"] == results.mark(now)
     assert report["data"]["failed"] == 1
     assert "--protocol honest" in calls(tmp_path)[0]
+
+
+def test_the_pages_show_what_was_kept(results: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "checkout" / "README.md"
+    page.write_text("<!-- generated: splits -->\n<!-- end -->\n", encoding="utf-8")
+    assert go(results, tmp_path, "--only", "split/groups", "--fast") == 0
+    assert "no artist on both sides" not in page.read_text("utf-8")
+    assert go(results, tmp_path, "--only", "split/groups") == 0
+    assert "| no artist on both sides | none | 0 | – | 0.500 (0.100–0.900) |" in page.read_text(
+        "utf-8"
+    )
 
 
 def test_what_is_there_is_passed_over_until_its_recipe_changes(
@@ -205,7 +221,7 @@ def test_verify_tells_the_same_from_the_different(
     assert go(results, tmp_path, "--only", "split/groups") == 0
     before = kept(tmp_path)
     assert go(results, tmp_path, "--only", "split", "--verify") == 0
-    assert "split/groups honest: 0.0 min, the same\n" in capsys.readouterr().out
+    assert re.search(r"split/groups honest: \d\.\d min, the same\n", capsys.readouterr().out)
     assert len(calls(tmp_path)) == 2  # only what is there
     (tmp_path / "accuracy").write_text("0.6", encoding="utf-8")
     assert go(results, tmp_path, "--only", "split", "--verify") == 1

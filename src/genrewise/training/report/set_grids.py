@@ -62,7 +62,7 @@ def overview(rows: Sequence[Row]) -> Grid:
 def results(rows: Sequence[Row]) -> Grid:
     """A row a system, in few columns of words and figures: for a page of Markdown."""
     head = ["system", "recipe", "published", "ours, published protocol", "ours, honest"]
-    head += ["honest by clip (95 %)", "honest by track (95 %)", "seeds", "minutes"]
+    head += ["honest: right by clip (95 %)", "right by track (95 %)", "seeds", "minutes"]
     return Grid(head, [_result(row) for row in rows])
 
 
@@ -91,7 +91,7 @@ def _leaking(row: Row) -> str:
     """Ours by the authors' split, with how much of it was learnt from."""
     side = row["published"]
     share, seeds = _leaked(row), _over_seeds(row, "published_seeds")
-    learnt = f"; {share} of the windows from tracks learnt from" if share else ""
+    learnt = f"; {share} from tracks learnt from" if share else ""
     more = f"; {plain(seeds).replace(':', ' seeds:')}" if seeds else ""
     return f"{plain(side['value'])}, n {plain(side['n'])}{more}{learnt}"
 
