@@ -33,7 +33,7 @@ from genrewise.training.datasets.tags import tag_rows
 from genrewise.training.default import fast_settings
 from genrewise.training.fitting import Extra
 from genrewise.training.outcome import leave, protocol_of, report_of
-from genrewise.training.prepare import Bar, Job, Prepared, find_source, prepare
+from genrewise.training.prepare import FROM_FILES, Bar, Job, Prepared, find_source, prepare
 from genrewise.training.problem import Problem, make_problem
 from genrewise.training.recipe import Recipe, load
 from genrewise.training.run import Run, answers, run, to_bundle, with_seed, write_json
@@ -217,6 +217,10 @@ def _no_model(result: Run) -> str:
     """Why a run leaves no model file; empty where it does."""
     if result.problem.dataset.kind != "audio":
         return f"it would not hear music but see {result.problem.dataset.kind}"
+    recipe = result.recipe
+    seen = {i for name in result.ships.names for i in recipe.model.members[name].inputs}
+    if any(recipe.features[i].get("kind") in FROM_FILES for i in seen):
+        return "it would need the table of features beside the music"
     stacks = [n for n in result.ships.names if result.recipe.model.members[n].stack]
     return f"{', '.join(stacks)} is a stack, which is not exported" if stacks else ""
 

@@ -86,11 +86,13 @@ def data_folder() -> Path | None:
 
 
 def find_source(source: str) -> str:
-    """A data set as given, or below the data folder."""
+    """A data set as given, or below the data folder; ``fma:FOLDER?features`` by its folder."""
     folder = data_folder()
-    if not Path(source).exists() and folder is not None and (folder / source).exists():
-        return str(folder / source)
-    return source
+    place, mark, words = source.partition("?")
+    kind, colon, path = place.rpartition(":")
+    if folder is None or Path(source).exists() or not path or not (folder / path).exists():
+        return source
+    return f"{kind}{colon}{folder / path}{mark}{words}"
 
 
 def read_dataset(recipe: Recipe) -> Dataset:
@@ -171,8 +173,10 @@ def _check_recipe(recipe: Recipe) -> None:
 
 
 def _kind(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse inputs that this kind of data set does not have."""
+    """Refuse inputs that this kind of data set does not have; music may have a table beside it."""
     for name, spec in recipe.features.items():
+        if spec.get("kind") == "table" and dataset.table is not None:
+            continue
         wanted = FROM_FILES.get(str(spec.get("kind")), "audio")
         if dataset.kind != wanted:
             raise DatasetError(
@@ -204,10 +208,13 @@ def _table(job: Job, dataset: Dataset) -> Table:
                 workers=job.workers,
                 progress=progress,
             )
+        heard = {k: spec for k, spec in recipe.features.items() if spec.get("kind") != "table"}
         rule = recipe.windows.rule()
-        return extract_dataset(
-            dataset, recipe.features, rule, workers=job.workers, progress=progress
-        )
+        found = extract_dataset(dataset, heard, rule, workers=job.workers, progress=progress)
+        if dataset.table is None:
+            return found
+        rows = {k: dataset.table.values[found.item] for k in recipe.features if k not in heard}
+        return replace(found, arrays=found.arrays | rows)
 
 
 def prepare(job: Job) -> Prepared:
