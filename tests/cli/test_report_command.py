@@ -56,7 +56,7 @@ def test_a_table_a_sentence_and_a_page(
     assert head.split()[:2] == ["system", "measured"]
     assert "000-cnn  accuracy by clip        0.750" in line
     assert "+30.0" in line
-    assert "alone is worth 30 points" in shown.err
+    assert "it scores 30 points higher" in shown.err
     assert f"report: {out / 'report.html'}" in shown.err
     left = {path.name for path in out.iterdir()}
     assert left == {"report.html", "report.json", "report.md", "table.tex", "figures"}

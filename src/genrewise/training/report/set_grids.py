@@ -19,10 +19,10 @@ def measured(row: Row) -> str:
     return f"{FIGURES[row['figure']]} by {row['unit']}"
 
 
-def _level(row: Row, level: str) -> list[Cell]:
+def _level(row: Row, level: str) -> tuple[Cell, Cell]:
     """Honest accuracy at a level and how many there were; over seeds where there is no run."""
     at = (row["honest"] or {}).get("levels", {}).get(level)
-    return [span(at), at["n"]] if at else [None, None]
+    return (span(at), at["n"]) if at else (None, None)
 
 
 def _over_seeds(row: Row, key: str = "seeds") -> Cell:
@@ -44,15 +44,17 @@ def overview(rows: Sequence[Row]) -> Grid:
     A column that holds nothing in any row is left out.
     """
     head = ["system", "measured", "the authors", "ours, published protocol", "ours, honest"]
-    head += ["difference, points", "honest by clip (95 %)", "n clips"]
-    head += ["honest by track (95 %)", "n tracks", "seeds: mean (range)"]
+    head += ["difference, points", "honest by clip (95 %)", "honest by track (95 %)"]
+    head += ["clips, tracks", "seeds: mean (range)"]
     head += ["published protocol over seeds", "minutes"]
     made: list[list[Cell]] = []
     for row in rows:
         cells: list[Cell] = [row["label"], measured(row), (row["authors"] or {}).get("value")]
         cells += [side and side["value"] for side in (row["published"], row["honest"])]
         cells += [None if row["difference"] is None else Points(row["difference"])]
-        cells += [*_level(row, "clip"), *_level(row, "track"), _over_seeds(row)]
+        (clip, n_clips), (track, n_tracks) = (_level(row, level) for level in ("clip", "track"))
+        n = Written(f"{plain(n_clips)}, {plain(n_tracks)}") if n_clips or n_tracks else None
+        cells += [clip, track, n, _over_seeds(row)]
         cells += [_over_seeds(row, "published_seeds"), _minutes(row)]
         made.append(cells)
     used = [i for i in range(len(head)) if any(cells[i] is not None for cells in made)]

@@ -165,10 +165,16 @@ def headline(whole: Whole) -> str:
     mean = 100 * sum(row["difference"] for row in apart) / len(apart)
     most = max(apart, key=lambda row: row["difference"])
     many = f"{len(apart)} systems were" if len(apart) > 1 else "One system was"
-    said = f"{many} run under both protocols. The authors' split alone is worth {mean:.0f} points"
-    if len(apart) > 1:
-        said += f" on average, {100 * most['difference']:.0f} for {most['label']}"
-    return said + ": same system, same music, another rule of who is tested on what."
+    said = f"{many} run under both protocols. Under the authors' split "
+    if len(apart) == 1:
+        return f"{said}it scores {_more(mean)}: same system, another rule of who is tested on what."
+    said += f"they score {_more(mean)} on average, {_more(100 * most['difference'])} for"
+    return f"{said} {most['label']}: same systems, another rule of who is tested on what."
+
+
+def _more(points: float) -> str:
+    """``24 points higher``."""
+    return f"{abs(points):.0f} points {'higher' if points >= 0 else 'lower'}"
 
 
 def _protocols(whole: Whole, drawn: Mapping[str, str]) -> str:
