@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_deciding_seconds_do_not_overlap():
     assert deciding(windows, "a") == [(5.0, 15.0), (15.0, 25.0)]
     assert deciding(windows, "a", most=1) == [(5.0, 15.0)]
     assert deciding([], "a") == []
+
+
+def test_a_picture_has_no_seconds():
+    """Nobody knows where in the music it was taken."""
+    windows = [{"start": 0.0, "stop": math.nan, "p_a": p} for p in (0.9, 0.4)]
+    assert deciding(windows, "a") == []
+    assert deciding([*windows, {"start": 1.0, "stop": 3.0, "p_a": 0.1}], "a") == [(1.0, 3.0)]
 
 
 @pytest.fixture

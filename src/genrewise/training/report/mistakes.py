@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,13 +34,14 @@ def deciding(windows: Iterable[Row], answer: str, most: int = 2) -> list[tuple[f
     Returns
     -------
     list of (start, stop)
-        In seconds; without overlap.
+        In seconds; without overlap. Of a picture or a row of a table nobody knows them.
     """
     found: list[tuple[float, float]] = []
     key = f"p_{answer}"
     for row in sorted(windows, key=lambda w: -float(w[key])):
         start, stop = float(row["start"]), float(row["stop"])
-        if len(found) < most and all(stop <= a or start >= b for a, b in found):
+        known = math.isfinite(stop)
+        if known and len(found) < most and all(stop <= a or start >= b for a, b in found):
             found.append((start, stop))
     return found
 
