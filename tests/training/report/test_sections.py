@@ -349,3 +349,12 @@ def test_a_note_escapes_and_is_told_apart_without_colour():
     red, blue = note("red", "A <b>", "x & y"), note("blue", "A", "x")
     assert "<b>A &lt;b&gt;.</b> x &amp; y" in red
     assert red.split("<path")[1] != blue.split("<path")[1]
+
+
+def test_tables_of_many_columns_are_set_closer():
+    def kinds(n, *, stack=False):
+        return re.findall("<table(.*?)>", table(["x"] * n, [], stack=stack))[0]
+
+    assert [kinds(9), kinds(10)] == ["", ' class="dense"']
+    assert kinds(10, stack=True) == ' class="stack dense"'
+    assert kinds(2, stack=True) == ' class="stack"'

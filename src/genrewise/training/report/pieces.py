@@ -25,6 +25,9 @@ __all__ = [
 #: Levels by growing size; the last that a report has is the one its headline gives.
 LEVELS = ("window", "clip", "track")
 
+#: Columns of which more are set closer.
+MANY = 9
+
 
 def part_of(report: Mapping[str, Any]) -> str:
     """The part that the headline is about: test where there is one."""
@@ -102,7 +105,8 @@ def table(
         for h, is_left in zip(head, left, strict=True)
     )
     title = f'<p class="soft small">{caption}</p>' if caption else ""
-    kind = ' class="stack"' if stack else ""
+    kinds = [name for name, holds in (("stack", stack), ("dense", len(head) > MANY)) if holds]
+    kind = f' class="{" ".join(kinds)}"' if kinds else ""
     return (
         f'<div>{title}<div class="wide"><table{kind}><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div></div>"

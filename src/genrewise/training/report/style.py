@@ -66,6 +66,7 @@ thead th { white-space: normal; }
 th { color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child, .left { text-align: left; }
 tbody th { color: var(--ink); font-weight: 500; }
+.dense th, .dense td { padding: .3rem .35rem; font-size: .86rem; }
 td.bar { background: linear-gradient(to right, var(--tint) var(--w), transparent var(--w)); }
 .columns { display: flex; flex-wrap: wrap; gap: .6rem 2.2rem; align-items: flex-start; }
 .columns > * { max-width: 100%; }
