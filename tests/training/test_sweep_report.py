@@ -138,7 +138,9 @@ def test_close_are_those_within_the_interval_of_the_best() -> None:
 
 def test_agreement_with_the_authors() -> None:
     assert report(outcome(0.5), outcome(0.5), outcome(0.8))["agrees"] is True
-    assert report(outcome(0.5))["agrees"] is False
+    assert report(outcome(0.8), outcome(0.5), outcome(0.5))["agrees"] is False
+    assert report(outcome(0.5))["agrees"] is None  # theirs was not tried
+    assert report(outcome(0.5), outcome(0.5), FAILED)["agrees"] is None
     assert report(FAILED)["agrees"] is None
     assert report(outcome(0.5), published={"note": "none"})["agrees"] is None
 
@@ -209,7 +211,7 @@ def test_words_of_what_was_found() -> None:
     narrow = report(outcome(0.78), outcome(0.77), outcome(0.8))
     assert "2 others lie within its 95 % interval" in found_words(narrow)
     assert verdict(narrow) == "So do we, by less than the validation part can tell."
-    assert verdict(report(outcome(0.5))) == "We find another."
+    assert verdict(report(outcome(0.9), outcome(0.5), outcome(0.5))) == "We find another."
     assert verdict(report(FAILED)) == ""
 
 

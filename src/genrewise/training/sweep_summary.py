@@ -37,7 +37,7 @@ def summary(
         by level, and its folder; ``best``: number, settings
         and figure of the best, the first of equals; ``close``: numbers of those whose
         figure lies within its 95 % interval; ``agrees``: whether the authors call the same
-        setting the best, None where they name none.
+        setting the best, None where they name none or theirs did not end.
     """
     sweep = plan.sweep
     outcome = next((o for _, o in outcomes.values() if o["state"] == "done"), {})
@@ -62,7 +62,7 @@ def summary(
         "trials": trials,
         "best": best,
         "close": _close(trials, best, sweep.judge.figure),
-        "agrees": _agrees(best, sweep.published.best),
+        "agrees": _agrees(trials, best, sweep.published.best),
         "leaks": outcome.get("leaks"),
         "test": test,
         "minutes": minutes,
@@ -111,10 +111,16 @@ def _close(
     ]
 
 
-def _agrees(best: Mapping[str, Any] | None, theirs: Mapping[str, Any]) -> bool | None:
-    if best is None or not theirs:
-        return None
-    return all(best["settings"].get(key) == value for key, value in theirs.items())
+def _agrees(
+    trials: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None, theirs: Mapping[str, Any]
+) -> bool | None:
+    """Whether the best is the authors'; None where theirs was not tried to its end."""
+
+    def same(trial: Mapping[str, Any]) -> bool:
+        return all(trial["settings"].get(key) == value for key, value in theirs.items())
+
+    tried = any(trial["state"] == "done" and same(trial) for trial in trials)
+    return same(best) if best and theirs and tried else None
 
 
 def value_text(value: Any) -> str:
