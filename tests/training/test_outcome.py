@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrewise.errors import DatasetError, LeakageError, RecipeError, UnknownName
+from genrewise.errors import LeakageError, RecipeError, UnknownName
 from genrewise.inference import Classifier
 from genrewise.training import job as jobs
 from genrewise.training.datasets import read
 from genrewise.training.datasets.synthetic import generate
-from genrewise.training.job import Job, run_recipe, seeds
+from genrewise.training.job import Job, learn, run_recipe, seeds
 from genrewise.training.models.training_loop import watcher
-from genrewise.training.outcome import protocol_of
+from genrewise.training.outcome import protocol_of, report_of
 from genrewise.training.prepare import prepare
 from genrewise.training.recipe import load
 from genrewise.training.splits import read_split
@@ -81,6 +81,12 @@ def job_of(path: Path, out: Path, *settings: str, protocol: str = "honest", **mo
     recipe = load(path, settings, protocol)
     job = Job(recipe, recipe.name, out / "m.genrewise", out / "run", workers=1)
     return replace(job, source=path.name, **more)
+
+
+def unpaged(job: Job) -> dict[str, Any]:
+    """The report of a run, without its page: the figures take longest to draw."""
+    ready = prepare(job)
+    return report_of(job, learn(job, ready, job.recipe), ready.looked)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +202,7 @@ def test_the_same_recipe_and_seed_give_the_same_report(
     for name in ("predictions.csv", "split.csv", "recipe.json", "unlabelled.csv"):
         first, second = (f / "run" / name for f in (out, tmp_path))
         assert first.read_bytes() == second.read_bytes()
-    other = run_recipe(replace(job_of(folder / "net.toml", tmp_path, "fit.seed=1"), out=None))
+    other = unpaged(job_of(folder / "net.toml", tmp_path, "fit.seed=1"))
     assert other["split"] == report["split"]
     assert other["history"]["net"][0]["train_loss"] != report["history"]["net"][0]["train_loss"]
 
@@ -207,7 +213,7 @@ def test_the_same_recipe_and_seed_give_the_same_report(
 def test_a_run_by_the_published_protocol_counts_its_leaks(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     job = job_of(folder / "net.toml", tmp_path, protocol="published", say=said.append)
-    report = run_recipe(job)
+    report = unpaged(job)
     assert report["protocol"] == "published"
     assert report["split"]["rule"].startswith("windows at random, whatever track")
     # Two windows of each of 18 tracks: 7 in the test, 7 in the validation.
@@ -237,7 +243,7 @@ def test_a_network_starts_from_the_weights_of_another_recipe(
 ) -> None:
     said: list[str] = []
     job = job_of(folder / "second.toml", tmp_path, say=said.append)
-    report = run_recipe(job)
+    report = unpaged(job)
     (weights,) = (tmp_path / "run").glob("start-net-*.npz")
     assert said.count("net starts from net, which is learnt first") == 1
     assert sum("test part opened" in line for line in said) == 1  # its own, not the first one's
@@ -247,7 +253,7 @@ def test_a_network_starts_from_the_weights_of_another_recipe(
         assert len(tensors.files) >= 4
     # Again in the same folder: what was learnt is there.
     state = weights.stat().st_mtime_ns
-    again = run_recipe(job)
+    again = unpaged(job)
     assert weights.stat().st_mtime_ns == state
     assert said.count("net starts from net, which is learnt first") == 1
     assert timeless(again) == timeless(report)
@@ -255,7 +261,7 @@ def test_a_network_starts_from_the_weights_of_another_recipe(
     text = NET.replace("max_epochs = 2", "max_epochs = 1")
     (tmp_path / "net.toml").write_text(text.format(source=job.recipe.data.source))
     (tmp_path / "second.toml").write_text(SECOND)
-    run_recipe(job_of(tmp_path / "second.toml", tmp_path))
+    unpaged(job_of(tmp_path / "second.toml", tmp_path))
     assert len([*(tmp_path / "run").glob("start-net-*.npz")]) == 2
 
 
@@ -302,7 +308,7 @@ def test_what_has_no_weights_is_nothing_to_start_from(folder: Path, tmp_path: Pa
     text = NET.replace("[model.members.net]", '[model.members.net]\nstart = "net.toml"')
     (tmp_path / "second.toml").write_text(text.format(source=source).replace('"net"', '"second"'))
     with pytest.raises(RecipeError, match="net of net has no weights; expected a network"):
-        run_recipe(job_of(tmp_path / "second.toml", tmp_path))
+        unpaged(job_of(tmp_path / "second.toml", tmp_path))
 
 
 # -- seeds and progress
@@ -347,17 +353,9 @@ def test_the_epochs_of_a_network_are_its_progress(folder: Path, tmp_path: Path) 
     def bar(title: str, _total: int) -> Any:
         return Bar(shown.setdefault(title, []))
 
-    run_recipe(replace(job_of(folder / "net.toml", tmp_path, bar=bar), out=None))
+    unpaged(job_of(folder / "net.toml", tmp_path, bar=bar))
     assert shown["epochs"] == [1, 2]
     assert watcher.get() is None
-
-
-def test_expectations_are_held_against_the_figures(folder: Path, tmp_path: Path) -> None:
-    job = job_of(folder / "net.toml", tmp_path, 'expect={"test/clip/n"=[100, 200]}')
-    with pytest.raises(DatasetError, match=r"net: test/clip/n is \d+\.0000; expected 100 to 200"):
-        run_recipe(job)
-    assert (tmp_path / "run" / "report.json").exists()
-    assert not (tmp_path / "m.genrewise").exists()
 
 
 def test_the_split_of_a_run_reads_back(done: Any) -> None:
