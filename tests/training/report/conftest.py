@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -254,3 +256,40 @@ def put(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """A browser lays a page out; only tables may be wider than the window.  Gives the pictures."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium: install chromium to try the page in a browser")
+
+    def look(page, width):
+        folder = tmp_path / "browser"
+        folder.mkdir()
+        probe = (
+            "<script>addEventListener('load',()=>{const f=document.querySelector('iframe');"
+            "const d=f.contentDocument;document.title=d.documentElement.scrollWidth+' '"
+            "+d.images.length+' '+[...d.images].filter(i=>i.complete&&i.naturalWidth).length;})"
+            "</script>"
+        )
+        shutil.copy(page, folder / "report.html")
+        style = f"width:{width}px;height:2000px;border:0"
+        frame = f'<iframe src="report.html" style="{style}"></iframe>'
+        text = f"<!doctype html><title>-</title>{frame}{probe}"
+        (folder / "probe.html").write_text(text, encoding="utf-8")
+        command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+        command += ["--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}"]
+        done = subprocess.run(
+            [*command, "--virtual-time-budget=8000", (folder / "probe.html").as_uri()],
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        found = re.search(r"<title>(\d+) (\d+) (\d+)</title>", done.stdout)
+        assert found, done.stdout[-500:] + done.stderr[-500:]
+        wide, images, shown = map(int, found.groups())
+        assert wide <= width
+        assert images == shown
+        return shown
+
+    return look

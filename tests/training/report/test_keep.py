@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrewise.training.job import Job, run_recipe
+from genrewise.training.recipe import parse
 from genrewise.training.report.keep import (
     comparable,
     differences,
@@ -118,3 +121,38 @@ def test_rows_stand_on_a_line_each():
     assert lines[:3] == ["{", ' "name": "a",', ' "matrix": [']
     assert [json.loads(line.strip().rstrip(",")) for line in lines[3:11]] == matrix
     assert all(len(line) <= 99 for line in lines)
+
+
+def small_run(music, folder, seed=0):
+    """A network of two epochs on a little music; what its report.json holds."""
+    member = {"model": "cnn-000", "inputs": ["mel"], "params": {"max_epochs": 2}}
+    mel = {"kind": "log-mel", "n_frames": 173}
+    frontend = {"sr": 22050, "n_fft": 512, "hop_length": 256, "n_mels": 64, "power": 2.0}
+    recipe = parse(
+        {
+            "name": "small",
+            "data": {"source": str(music)},
+            "features": {"mel": {**mel, "frontend": {**frontend, "log": "log"}}},
+            "windows": {"length": 2.0, "hop": 2.0, "tail": "drop", "count": 2},
+            "model": {"members": {"cnn": member}},
+            "fit": {"choose": "holdout", "seed": seed},
+            "split": {"test": 0.3, "valid": 0.3},
+        },
+        "small",
+    )
+    run_recipe(Job(recipe, "small", folder / "small.genrewise", folder, workers=1))
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_the_same_recipe_and_seed_give_the_same_report(music, cache, tmp_path):
+    assert cache.is_dir()
+    first = small_run(music, tmp_path / "first")
+    time.sleep(1.1)  # another second, should a time have slipped in
+    second = small_run(music, tmp_path / "second")
+    assert first["history"]["cnn"][0]["seconds"] > 0
+    assert differences(comparable(first), comparable(second)) == []
+    for name in ("predictions.csv", "split.csv", "recipe.json"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    other = small_run(music, tmp_path / "other", seed=1)
+    assert differences(comparable(first), comparable(other)) != []

@@ -240,3 +240,9 @@ def test_sweeps_show_every_setting_and_the_best(put, tmp_path, parsed):
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "## Sweep 003-rate, published" in text
     assert text.count("| 0.700 |") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_fits_its_window(out, width, browse):
+    assert browse(out / "report.html", width) == 2
