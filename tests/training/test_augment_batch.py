@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +61,17 @@ def test_every_name_has_one_place() -> None:
     assert {*MOVES, *CHANGES, "mixup"} == set(KINDS)
     assert set(PICTURE_KINDS).isdisjoint(SPECTROGRAM_KINDS)
     assert set(WAVEFORM_KINDS).isdisjoint(KINDS)
+
+
+def test_names_cost_nothing_to_list() -> None:
+    script = (
+        "import sys, genrewise.training.augment as a; a.check(['mixup'])"
+        "; print({'torch', 'scipy', 'soundfile'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
 
 
 def test_kinds_are_put_in_order_once() -> None:
