@@ -33,6 +33,8 @@ inputs = ["timbre"]
 params = {n_neighbors = 1}
 """
 
+pytestmark = pytest.mark.timeout(300)  # a process a trial, on a machine that may be busy
+
 Told = list[tuple[int, tuple[Any, ...]]]
 
 
@@ -87,6 +89,28 @@ def test_what_is_wrong_is_told_as_it_was_raised(base: str, tmp_path: Path) -> No
     assert found[2].exit_code == 2
     assert "fit.folds" in str(found[2])
     assert "RecipeError" in (tmp_path / "2" / "log.txt").read_text(encoding="utf-8")
+
+
+NET = ("model.members.m.model=mlp", "model.members.m.params={max_epochs=3,hidden=[4]}")
+
+
+def test_the_epochs_of_the_first_fit_are_told(base: str, tmp_path: Path, cache: Path) -> None:
+    """Two folds and a last fit would each begin at the first epoch."""
+    assert cache.is_dir()
+    told = heard([task(1, base, tmp_path, *NET, watched=True)], 1)
+    rows = [message[1] for _, message in told if message[0] == "epoch"]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy"} <= set(rows[0])
+    assert told[-1][1][0] == "done"
+
+
+def test_a_trial_stops_when_it_is_told_to(base: str, tmp_path: Path, cache: Path) -> None:
+    assert cache.is_dir()
+    told = heard([task(1, base, tmp_path, *NET, watched=True)], 1, lambda _task, m: m[0] == "epoch")
+    assert [message[0] for _, message in told if message[0] not in ("bar", "at")] == [
+        *("started", "epoch", "pruned"),
+    ]
+    assert not (tmp_path / "1" / "report.json").exists()
 
 
 def test_no_more_run_at_a_time_than_there_are_jobs(tmp_path: Path) -> None:
@@ -177,7 +201,7 @@ def test_a_trial_does_not_outlive_a_parent_that_is_killed(base: str, tmp_path: P
         parent.kill()
         parent.wait()
         os.kill(child, signal.SIGCONT)
-    for _ in range(300):
+    for _ in range(1000):
         try:
             os.kill(child, 0)
         except ProcessLookupError:

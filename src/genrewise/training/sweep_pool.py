@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, forkserver, get_context
+from multiprocessing import connection, get_context
 from typing import Any
 
 from genrewise.engine import ctrl_c
@@ -53,6 +53,8 @@ def _context(threads: int) -> Any:
     """
     if sys.platform != "linux":
         return get_context("spawn")
+    from multiprocessing import forkserver
+
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     before = {name: os.environ.get(name) for name in THREADS}
