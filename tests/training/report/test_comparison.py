@@ -103,6 +103,18 @@ def test_leaks_are_told_part_by_part(report):
     )
 
 
+def test_choosing_on_the_test_is_a_leak_by_itself(report):
+    report["leaks"] = {"tracks": 0, "groups": 0, "windows": 0, "of": 9, "chosen_on_test": True}
+    assert comparison.leak_words(report) == "the test part also stopped the training."
+
+
+def test_a_share_is_whole_only_where_nothing_is_missing():
+    assert comparison.share_of(207, 208) == "99 %"
+    assert comparison.share_of(208, 208) == "100 %"
+    assert comparison.share_of(1, 4) == "25 %"
+    assert comparison.share_of(0, 0) == "0 %"
+
+
 def test_what_they_printed_too(report):
     report["published"]["more"] = {"per_genre": {"rock": 0.58}, "f1": [0.7, 0.8]}
     assert comparison.said_too(report) == [("per genre", "rock 0.58"), ("f1", "0.7, 0.8")]

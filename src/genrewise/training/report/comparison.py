@@ -22,6 +22,7 @@ __all__ = [
     "printed",
     "protocol_words",
     "said_too",
+    "share_of",
     "span",
     "unit_of",
     "verdict",
@@ -70,13 +71,14 @@ def span(scores: Mapping[str, Any]) -> Span:
 
 
 def leaks(report: Report) -> Mapping[str, int]:
-    """Counts of what stands on both sides of the split; empty where nothing does."""
+    """What stands on both sides of the split, or chose on the test; empty where nothing does."""
     found: Mapping[str, int] = report.get("leaks") or {}
-    return found if any(found.get(key) for key in ("tracks", "groups", "windows")) else {}
+    faults = ("tracks", "groups", "windows", "chosen_on_test")
+    return found if any(found.get(key) for key in faults) else {}
 
 
 def leak_words(report: Report) -> str:
-    """What stands on both sides, as a sentence; empty where nothing does."""
+    """What leaks, as a sentence; empty where nothing does."""
     found = leaks(report)
     if not found:
         return ""
@@ -84,8 +86,8 @@ def leak_words(report: Report) -> str:
     said = []
     if learnt:
         said.append(
-            f"{learnt:,} of {n:,} test windows ({per_cent(learnt / max(n, 1))}) come from tracks"
-            " that were learnt from"
+            f"{learnt:,} of {n:,} test windows ({share_of(learnt, n)}) come from tracks that were"
+            " learnt from"
         )
     mixed = [
         f"{found[key]:,} {name}"
@@ -94,7 +96,14 @@ def leak_words(report: Report) -> str:
     ]
     if mixed:
         said.append(f"{' and '.join(mixed)} stand on both sides")
+    if found.get("chosen_on_test"):
+        said.append("the test part also stopped the training")
     return "; ".join(said) + "."
+
+
+def share_of(n: int, whole: int) -> str:
+    """``98 %``; never 100 % where one is missing."""
+    return per_cent(min(n / max(whole, 1), 1.0 if n == whole else 0.99))
 
 
 def protocol_words(protocol: str) -> str:

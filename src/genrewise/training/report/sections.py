@@ -146,11 +146,9 @@ def how(report: Report) -> str:
         f"{about['clips']:,} clips of {about['tracks']:,} tracks in {about['groups']:,} groups"
         f" ({escape(about['name'])}).",
         f"Split: {escape(split['rule'])}, seed {split['seed']}; {split['pool']:,} clips to learn"
-        f" and choose from, {split['test']:,} for the test. {apart} Checksum"
+        f" and choose from, {split['test']:,} for the test. {apart[0].upper()}{apart[1:]} Checksum"
         f" <code>{escape(split['checksum'][:16])}</code>.",
     ]
-    if split.get("valid_is_test"):
-        facts.append("The test part also stopped the training: as the authors did.")
     absent = top(report)[1]["absent"]
     if absent:
         names = ", ".join(map(escape, absent))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genrewise.training.report.comparison import FIGURES, span
+from genrewise.training.report.comparison import FIGURES, share_of, span
 from genrewise.training.report.grids import Cell, Grid, Points, Span, Written, plain
-from genrewise.training.report.pieces import per_cent
 
 __all__ = ["genres", "measured", "overview", "protocols", "results", "splits", "titled", "versus"]
 
@@ -120,7 +119,7 @@ def splits(sides: Sequence[tuple[str, Row]]) -> Grid:
     for title, side in sides:
         leaks = side["leaks"] or {}
         n = leaks.get("of")
-        learnt = Written(per_cent(leaks["windows"] / n)) if n else Written("none")
+        learnt = Written(share_of(leaks["windows"], n)) if n else Written("none")
         found = side["levels"]
         cells: list[Cell] = [title, learnt, leaks.get("groups", 0)]
         cells += [span(found[level]) if level in found else None for level in levels]
@@ -140,7 +139,7 @@ def protocols(rows: Sequence[Row]) -> Grid:
 def _leaked(row: Row) -> Cell:
     """Share of the published protocol's test windows whose track was learnt from."""
     leaks = row["published"]["leaks"]
-    return Written(per_cent(leaks["windows"] / leaks["of"])) if leaks and leaks["of"] else None
+    return Written(share_of(leaks["windows"], leaks["of"])) if leaks and leaks["of"] else None
 
 
 def genres(labels: Sequence[str], scores: Mapping[str, Mapping[str, Any]], level: str) -> Grid:
