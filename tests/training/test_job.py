@@ -226,9 +226,9 @@ def test_what_is_wrong_is_said_before_any_file_is_decoded(
     said: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import genrewise.training.job as jobs
+    from genrewise.training import prepare
 
-    monkeypatch.setattr(jobs, "extract_dataset", None)
+    monkeypatch.setattr(prepare, "extract_dataset", None)
     with pytest.raises(error, match=said) as caught:
         run_recipe(job_for(music, tmp_path, setting))
     assert "\n" not in str(caught.value)
@@ -240,7 +240,10 @@ def test_pictures_are_no_music(tmp_path: Path) -> None:
     for genre in ("a", "b"):
         (tmp_path / "m" / genre).mkdir(parents=True)
         (tmp_path / "m" / genre / "1.png").write_bytes(b"a picture")
-    with pytest.raises(DatasetError, match="m: a data set of pictures; expected one of music"):
+    said = (
+        "m: a data set of pictures for the input timbre, statistics; expected a data set of music"
+    )
+    with pytest.raises(DatasetError, match=said):
         run_recipe(job_for(tmp_path / "m", tmp_path))
 
 
