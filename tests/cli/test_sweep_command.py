@@ -70,11 +70,14 @@ def test_a_line_a_trial_and_a_table_at_the_end(files: Path, capsys: Any) -> None
 
 
 def test_the_report_as_json(files: Path, capsys: Any) -> None:
-    few = ("--set", "search.trials=1", "--json")
+    few = ("--set", "search.trials=1", "--json", "--prune", "--finish", "--threads", "2")
     call("sweep", files / "s.toml", "-o", files / "out", *few)
     report = json.loads(capsys.readouterr().out)
     assert report["kind"] == "sweep"
     assert report["total"] == 1
+    assert report["spec"]["search"]["prune"] is True
+    assert report["test"]["clip"]["n"] > 0
+    assert (files / "out" / "best" / "neighbours.genrewise").is_file()
     stored = json.loads((files / "out" / "report.json").read_text(encoding="utf-8"))
     assert stored.keys() == report.keys()
 

@@ -22,14 +22,16 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 def recipe_schema() -> dict[str, Any]:
     """JSON schema of a recipe.
 
-    A file may lay itself over another with ``base``, and then leave out anything; models
-    are completed by name, though further ones may be installed.
+    A file may lay itself over another with ``base``, and then leave out anything, in its
+    sections too; models are completed by name, though further ones may be installed.
     """
     schema = _schema(Recipe)
     base = {"type": "string", "title": "Base", "description": "Recipe this one is laid over."}
     schema["properties"] = {"base": base, **schema["properties"]}
     required = schema.pop("required")
     schema["anyOf"] = [{"required": ["base"]}, {"required": required}]
+    for section in schema["$defs"].values():
+        section.pop("required", None)
     schema["$defs"]["Member"]["properties"]["model"]["examples"] = sorted(MODELS)
     return schema
 
