@@ -167,7 +167,7 @@ def test_windows_are_dealt_where_the_recipe_says_so(
 @pytest.mark.parametrize(("rule", "whole"), [("tracks", True), ("clips", False)])
 def test_folds_hold_out_each_item_once(make_dataset: Make, rule: str, whole: bool) -> None:
     dataset = make_dataset(groups=10, clips=3)
-    pool = list(range(0, 60))
+    pool = list(range(60))
     found = fold(dataset, pool, rule, 4, 7)
     assert len(found) == 4
     assert sorted(i for _, held in found for i in held) == pool
