@@ -113,6 +113,37 @@ def test_data_protocol_and_licence(report: dict[str, Any]) -> None:
     assert "Licence: yours." in card_text(recipe(), report)
 
 
+def test_a_part_that_was_held_out_is_not_called_folds(report: dict[str, Any]) -> None:
+    text = card_text(recipe(fit={"choose": "holdout"}), report)
+    assert (
+        "Chosen, calibrated and given its unknown rule on a part of 40 clips, and fitted on the"
+        " rest of them; the other 20 were opened once, for the table below."
+    ) in text
+    assert "On validation, on which it was chosen:" in text
+    assert "fitted on validation. Unknown" in text
+    assert "cross-validation" not in text
+    assert "ut of fold" not in text
+    assert "by cross-validation over groups inside 40 clips" in card_text(recipe(), report)
+
+
+def test_what_leaks_is_on_the_card(report: dict[str, Any]) -> None:
+    plain = card_text(recipe(), report)
+    report["leaks"] = {"tracks": 7, "groups": 6, "windows": 18, "of": 20, "chosen_on_test": True}
+    split = {"rule": "windows", "valid_is_test": True}
+    leaking = recipe(protocol="published", split=split, fit={"choose": "holdout"})
+    text = card_text(leaking, report)
+    assert (
+        "These figures are not those of new music: 7 tracks and 6 groups stand on both sides, 18"
+        " of 20 tested windows are of tracks that were learnt from."
+    ) in text
+    assert "inside" not in text
+    assert "on a part of 40 windows" in text
+    assert "the 20 that it was chosen by were opened once" in text
+    assert "new music" not in plain
+    report["leaks"] = None
+    assert card_text(recipe(), report) == plain
+
+
 def test_what_was_left_out_is_on_the_card(report: dict[str, Any]) -> None:
     assert "1 file could not be read and is not among them." in card_text(recipe(), report)
     report["data"]["failed"] *= 3

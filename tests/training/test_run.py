@@ -349,6 +349,21 @@ def test_a_refitted_bundle_counts_all_clips(problem: Problem, make_recipe: Make)
     assert info.training["refit"] == "all"
 
 
+def test_a_bundle_counts_what_its_members_learnt_from(problem: Problem, make_recipe: Make) -> None:
+    problem = real_width(problem)
+    held = {"choose": "holdout"}
+    for fit, learnt in (
+        (held, len(problem.split.train)),
+        ({**held, "refit": "all"}, len(problem.dataset)),
+        ({}, len(problem.pool)),
+    ):
+        info = exported(run(problem, make_recipe(fit=fit))).info
+        assert info.training["clips"] == learnt
+        what = "on validation" if fit else "out of fold"
+        n = len(problem.split.valid) if fit else len(problem.pool)
+        assert info.calibration.fitted_on == f"{n} clips {what}"
+
+
 def test_a_wrong_network_is_refused(
     problem: Problem, recipe: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from genrewise.training.recipe import Recipe
 
-__all__ = ["card_text", "headline"]
+__all__ = ["card_text", "chosen_by", "headline"]
 
 _LEVELS = ("window", "clip", "track")
 
@@ -71,6 +71,36 @@ def _confused(scores: Mapping[str, Any], labels: list[str], most: int = 6) -> li
     return [f"* {truth} taken for {answer}: {n}" for n, truth, answer in pairs[:most]]
 
 
+def chosen_by(recipe: Recipe) -> str:
+    """What it was chosen and calibrated by, in two words."""
+    return "out of fold" if recipe.fit.choose == "folds" else "on validation"
+
+
+def _choice(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
+    """How it was chosen, what was tested, and what of that leaks."""
+    split, rule, leaks = report["split"], recipe.split.rule, report.get("leaks")
+    what = "windows" if rule == "windows" else "clips"
+    how = f"by cross-validation over {rule} inside {split['pool']} {what}"
+    if recipe.fit.choose == "holdout":
+        how = f"on a part of {split['pool']} {what}, and fitted on the rest of them"
+    lines = [f"There was no test part: the figures are {chosen_by(recipe)}, and somewhat kind."]
+    if split["test"]:
+        other = f"other {split['test']}"
+        if recipe.split.valid_is_test:
+            other = f"{split['test']} that it was chosen by"
+        lines = [
+            f"Chosen, calibrated and given its unknown rule {how}; the {other} were opened once,"
+            " for the table below."
+        ]
+    if leaks:
+        lines.append(
+            f"These figures are not those of new music: {leaks['tracks']} tracks and"
+            f" {leaks['groups']} groups stand on both sides, {leaks['windows']} of"
+            f" {leaks['of']} tested windows are of tracks that were learnt from."
+        )
+    return lines
+
+
 def _provenance(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     """Genres, licence, data and protocol."""
     data, split = report["data"], report["split"]
@@ -82,10 +112,7 @@ def _provenance(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
         "",
         f"{data['clips']} clips of {data['tracks']} tracks in {data['groups']} groups"
         f" ({data['name']}); split: {split['rule']}; checksum {split['checksum'][:16]}.",
-        f"Chosen, calibrated and given its unknown rule by cross-validation over groups inside"
-        f" {split['pool']} clips; the other {split['test']} were opened once, for the table below."
-        if split["test"]
-        else "There was no test part: the figures are out of fold, and somewhat kind.",
+        *_choice(recipe, report),
     ]
     if failed := len(data["failed"]):
         are = "files could not be read and are" if failed > 1 else "file could not be read and is"
@@ -98,13 +125,13 @@ def _provenance(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _figures(report: Mapping[str, Any]) -> list[str]:
+def _figures(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     """Every level, every genre, what is confused."""
     data = report["data"]
     part = "test" if report["test"] else "validation"
     lines = ["", f"## Figures on {part}", "", *_level_table(report[part])]
     if part == "test":
-        lines += ["", "Out of fold, on which it was chosen:", ""]
+        lines += ["", f"{chosen_by(recipe).capitalize()}, on which it was chosen:", ""]
         lines += _level_table(report["validation"])
     lines += ["", f"## By genre, {part}, by track", "", *_genre_table(report[part]["track"])]
     confused = _confused(report[part]["track"], data["labels"])
@@ -112,16 +139,16 @@ def _figures(report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _doubts(report: Mapping[str, Any]) -> list[str]:
+def _doubts(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     """Calibration, and what "unknown" buys."""
-    unknown = report["unknown"]
+    unknown, by = report["unknown"], chosen_by(recipe)
     lines = [
         "",
         "## Calibration and unknown",
         "",
-        f"Temperature {report['calibration']['temperature']:.3f}, fitted out of fold. Unknown"
+        f"Temperature {report['calibration']['temperature']:.3f}, fitted {by}. Unknown"
         f" below a confidence of {unknown['min_confidence']:.3f} or farther than"
-        f" {unknown['max_distance']:.2f} deviations from every genre's centre: out of fold"
+        f" {unknown['max_distance']:.2f} deviations from every genre's centre: {by}"
         f" {unknown['answered']:.0%} are answered and {unknown['right_when_answered']:.0%} of"
         f" these are right.",
     ]
@@ -154,7 +181,7 @@ def card_text(recipe: Recipe, report: Mapping[str, Any]) -> str:
     lines = [f"# {report['name']}", "", report["title"], ""]
     if recipe.notes:
         lines += [recipe.notes.strip(), ""]
-    lines += [*_provenance(recipe, report), *_figures(report), *_doubts(report)]
+    lines += [*_provenance(recipe, report), *_figures(recipe, report), *_doubts(recipe, report)]
     if recipe.expectation:
         lines += ["", "## What to expect on other music", "", recipe.expectation.strip()]
     lines += ["", "## Made of", "", f"Members: {', '.join(report['chosen'])}.", ""]

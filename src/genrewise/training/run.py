@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from genrewise import bundle as bundles
 from genrewise.inputs import joined, make_input
 from genrewise.training import splits
+from genrewise.training.card import chosen_by
 from genrewise.training.choosing import Choice, Fitted, choose, clip_means, fit_pool
 from genrewise.training.fitting import Mix, clip_votes, embedded, member_probabilities, mix
 from genrewise.training.levels import levels
@@ -226,6 +227,13 @@ def _embedding_file(problem: Problem, ships: Fitted) -> bytes:
     return embedding_onnx(first, shape, embedding.matrix, embedding.offset)
 
 
+def _learnt(recipe: Recipe, problem: Problem) -> int:
+    """Items that what ships was fitted on."""
+    if recipe.fit.refit == "all" and problem.test:
+        return len({*problem.pool, *problem.test})
+    return len(problem.split.train if recipe.fit.choose == "holdout" else problem.pool)
+
+
 def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> bundles.Bundle:
     """Export what ships and hold it against the fitted members.
 
@@ -263,7 +271,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
         members=tuple(members),
         vote=recipe.vote.rule,
         calibration=bundles.Calibration(
-            result.chosen.temperature, f"{len(result.chosen.items)} clips out of fold"
+            result.chosen.temperature, f"{len(result.chosen.items)} clips {chosen_by(recipe)}"
         ),
         unknown=bundles.Unknown(result.unknown.confidence, result.unknown.distance),
         embedding={
@@ -279,7 +287,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
             "rule": problem.split.rule,
             "seed": recipe.split.seed,
             "refit": recipe.fit.refit,
-            "clips": len(problem.pool) + len(problem.test) * (recipe.fit.refit == "all"),
+            "clips": _learnt(recipe, problem),
         },
         metrics=dict(metrics),
         versions=versions(),
