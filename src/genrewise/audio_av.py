@@ -39,6 +39,8 @@ _BARE = frozenset(("aac", "ac3", "dts", "eac3", "mp3"))
 #: Containers with an index and exact times, in which a jump lands where it should.
 _SEEKABLE = frozenset(("mov", "matroska"))
 _SCALE = {"u1": 1 / 128, "i2": 1 / 32768, "i4": 1 / (1 << 31), "i8": 1 / (1 << 63)}
+#: FFmpeg's sample formats, packed; planar ones end in "p".
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _EMPTY = np.zeros(0, dtype=np.float32)
 
 
@@ -234,10 +236,22 @@ class AvDecoder:
         self._container.close()
 
 
-def _frame_to_mono(frame: Any, channel: int | None) -> F32:
-    raw = frame.to_ndarray()
+def _raw(frame: Any) -> NDArray[Any]:
+    """Samples of a frame as they are, shape (channels, n).
+
+    Not PyAV's own way: it takes planes until one is null, and where a damaged stream claims
+    more than eight channels it reads behind the last.
+    """
+    dtype, channels = _DTYPES[frame.format.name.removesuffix("p")], len(frame.layout.channels)
+    planes = frame.planes
     if not frame.format.is_planar:
-        raw = raw.reshape(-1, len(frame.layout.channels)).T
+        packed = np.frombuffer(planes[0], dtype, frame.samples * channels)
+        return packed.reshape(-1, channels).T
+    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes[:channels]])
+
+
+def _frame_to_mono(frame: Any, channel: int | None) -> F32:
+    raw = _raw(frame)
     y: F32 = raw.astype(np.float32)
     if raw.dtype.kind in "iu":
         if raw.dtype.kind == "u":
