@@ -208,11 +208,11 @@ def shown(grid: Any) -> str:
     return markdown(grid) if grid.rows else NOTHING
 
 
-def systems(_: str) -> str:
-    """A row for every recipe of the published systems that has a report."""
+def systems(names: str) -> str:
+    """A row for every recipe of the published systems that has a report, or for some."""
     from genrewise.training.report import set_grids
 
-    rows = [row for row in found_rows(result_names()) if row["system"]]
+    rows = [row for row in found_rows(names.split() or result_names()) if row["system"]]
     rows.sort(key=lambda row: (row["system"], row["label"]))
     return shown(set_grids.results(rows))
 
