@@ -140,7 +140,8 @@ def bootstrap_interval(
     if hits.all() or not hits.any():
         edge = float(tail ** (1.0 / n_groups))
         return (edge, 1.0) if hits.all() else (0.0, 1.0 - edge)
-    totals = np.stack([np.bincount(ids, hits, n_groups), np.bincount(ids, minlength=n_groups)], 1)
+    sizes = np.bincount(ids, minlength=n_groups).astype(np.float64)
+    totals = np.stack([np.bincount(ids, hits, n_groups), sizes], axis=1)
     sums = resampled_sums(totals, n_bootstrap, seed)
     lo, hi = np.quantile(sums[:, 0] / sums[:, 1], [tail, 1.0 - tail])
     return float(lo), float(hi)
