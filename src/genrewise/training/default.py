@@ -144,7 +144,8 @@ def _short(recipe: Recipe) -> Iterator[str]:
             if name in known:
                 yield f"model.members.{key}.params.{name}={value}"
     for key, spec in recipe.features.items():
-        if spec.get("kind") == "log-mel" and spec["n_frames"] > 2 * _FRAMES:
+        frames = spec.get("n_frames") if spec.get("kind") == "log-mel" else 0
+        if isinstance(frames, int) and frames > 2 * _FRAMES:
             yield f"features.{key}.n_frames={_FRAMES}"
     if recipe.windows.count:
         yield "windows.count=2"
