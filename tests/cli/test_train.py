@@ -18,7 +18,7 @@ import pytest
 
 from genrewise.cli import main
 from genrewise.training.datasets.synthetic import generate
-from genrewise.training.models import MODELS
+from genrewise.training.models import MODELS, parameters
 from genrewise.training.recipe import names
 
 GENRES = ("metal", "techno", "waltz")
@@ -109,7 +109,8 @@ def test_the_ending_of_the_model_file_is_added(music: Path, tmp_path: Path) -> N
     assert (tmp_path / "my.v2-report" / "report.html").is_file()
 
 
-VECTORS = [name for name in MODELS if name not in {"cnn-000", "mlp"}]
+#: Those that learn from vectors; networks are tried by the recipes that they are made for.
+VECTORS = [name for name in MODELS if "max_epochs" not in parameters(name)]
 
 
 @pytest.mark.parametrize("model", VECTORS)
@@ -368,13 +369,13 @@ def test_what_was_done_is_kept_and_the_same_command_goes_on(
 # ------------------------------------------------------------------ recipes
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_recipe_runs_in_seconds_anywhere(name: str, tmp_path: Path, capsys: Any) -> None:
+@pytest.mark.parametrize("name", [name for name in names() if name.startswith("models/")])
+def test_the_models_recipes_run_in_seconds_anywhere(name: str, tmp_path: Path, capsys: Any) -> None:
     """Without a backbone in the cache statistics stand in for it."""
     call("run", name, "--fast", "-o", tmp_path, "--json", "--workers", "2")
     report = json.loads(capsys.readouterr().out)
     assert report["test"]["clip"]["accuracy"] > 0.9
-    assert report["test"]["clip"]["n"] == 12
+    assert report["test"]["clip"]["n"] == 7
     model = name.rpartition("/")[2]
     assert (tmp_path / f"{model}.genrewise").is_file()
     assert (tmp_path / "report.html").is_file()
