@@ -201,15 +201,75 @@ def test_labels_that_were_not_there_get_a_column_of_zeros(name):
     assert export.check_parity(estimator, graph, X) <= 1e-5
 
 
-def test_a_network_on_windows():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(12, 1, 64, 173)).astype(np.float32)
-    cnn = models.make("cnn-000", 10, 0, max_epochs=1, batch_size=6, precision="float32")
-    models.fit(cnn, X, np.arange(12) % 10, valid=(X[:4], np.arange(4)))
-    graph = export.to_onnx(cnn, X[:1])
-    assert export.check_parity(cnn, graph, X, tolerance=1e-6) < 1e-6
+#: Networks on pictures, small, with the rows that they take.
+ON_PICTURES = {
+    "cnn-000": ((1, 64, 173), {}),
+    "cnn-001": ((3, 52, 50), {"filters": (8, 8, 16), "lr": 1e-3}),
+    "cnn-002": ((1, 24, 40), {"filters": (4, 8, 8), "units": 16}),
+    "cnn-003": ((1, 16, 30), {"filters": (4, 8), "units": 16, "lr": 1e-3}),
+    "cnn-004": ((1, 32, 45), {"filters": (4, 4, 8, 8, 8), "units": 16}),
+    "crnn-004": ((1, 32, 45), {"filters": (4, 4, 8, 8, 8), "recurrent_units": 12}),
+}
+
+
+def log_mel(shape, n=24, seed=0):
+    """Rows in decibels, from -80 to 0, that change slowly along both axes."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, *shape)).cumsum(axis=-1).cumsum(axis=-2)
+    return np.clip(-40.0 + 40.0 * x / np.abs(x).max(), -80.0, 0.0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def on_pictures():
+    """Every network on pictures, fitted for two epochs."""
+    made = {}
+    for name, (shape, params) in ON_PICTURES.items():
+        X, y = log_mel(shape), np.arange(24) % 4
+        given = {"max_epochs": 2, "batch_size": 6, "precision": "float32", **params}
+        made[name] = models.fit(models.make(name, 4, 0, **given), X, y, valid=(X, y))
+    return made
+
+
+def test_every_network_on_pictures_is_held():
+    assert list(ON_PICTURES) == PICTURES
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_parity_of_networks_on_pictures(on_pictures, name):
+    shape = ON_PICTURES[name][0]
+    X = np.concatenate([log_mel(shape, seed=1), 2.0 * log_mel(shape, 7, seed=2)])
+    graph = export.to_onnx(on_pictures[name], X[:1])
+    assert export.check_parity(on_pictures[name], graph, X, tolerance=1e-5) <= 1e-5
+    assert np.ptp(export.run_onnx(graph, X), axis=0).max() > 1e-3  # it does tell rows apart
+    assert np.allclose(export.run_onnx(graph, X), export.run_onnx(graph, X, batch=1), atol=1e-5)
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    assert session.get_inputs()[0].shape[1:] == [1, 64, 173]
+    assert session.get_inputs()[0].shape[1:] == list(shape)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_embeddings_of_networks_are_exported_too(on_pictures, name):
+    net, shape = on_pictures[name], ON_PICTURES[name][0]
+    X = log_mel(shape, 9, seed=1)
+    values = net.embed(X)
+    rng = np.random.default_rng(0)
+    matrix, offset = rng.normal(size=(values.shape[1], 5)), rng.normal(size=5)
+    graph = export.embedding_onnx(net, shape, matrix, offset)
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (mapped,) = session.run(["embedding"], {"x": X})
+    expected = values @ matrix + offset
+    assert mapped.shape == (9, 5)
+    assert np.allclose(mapped, expected, atol=1e-4 * np.abs(expected).max())
+    (alone,) = session.run(["embedding"], {"x": X[4:5]})
+    assert np.allclose(alone, mapped[4:5], atol=1e-5 * np.abs(expected).max())
+    assert graph == export.embedding_onnx(net, shape, matrix, offset)
+
+
+def test_embeddings_of_networks_on_vectors():
+    X, y, groups = music()
+    net = fit("mlp", X, y, groups)
+    graph = export.embedding_onnx(net, (24,), np.eye(24), np.zeros(24))
+    (mapped,) = ort.InferenceSession(graph).run(["embedding"], {"x": X})
+    assert np.allclose(mapped, net.embed(X), atol=1e-4)
 
 
 def test_parity_is_refused_where_probabilities_differ():

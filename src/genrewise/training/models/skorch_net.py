@@ -22,6 +22,7 @@ from torch import nn
 from genrewise.errors import RecipeError, UnknownName
 from genrewise.training.models import nets
 from genrewise.training.models.arguments import grouped_folds
+from genrewise.training.models.memory import keep_memory
 from genrewise.training.models.nets.parts import Affine, Probabilities, Standardise
 from genrewise.training.models.precision import bf16_pays
 from genrewise.training.models.rows import Rows, blocks, is_lazy, moments, take
@@ -34,9 +35,9 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _OPTIMISERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
-    "adam": (torch.optim.Adam, {}),
-    "adamw": (torch.optim.AdamW, {}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
 }
 
 _STANDARDISE = ("none", "feature", "band", "global")
@@ -281,6 +282,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return torch.as_tensor(weights, dtype=torch.float32)
 
     def _train(self, X: Rows, y: I64, valid: tuple[Any, Any] | None) -> None:
+        keep_memory()
         device, module = self._device(), self._module(X)
         bf16 = self._bf16(module, device)
         kind, options = _OPTIMISERS[self.optimiser]

@@ -36,7 +36,7 @@ def save_weights(net: nn.Module, path: str | Path) -> None:
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}", "weights of a network") from error

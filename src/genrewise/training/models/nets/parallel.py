@@ -37,7 +37,9 @@ class BothWays(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Both last states, shape (N, 2 units)."""
         steps = self.fewer(x).flatten(1, 2).transpose(1, 2)
-        _, last = self.recurrent(steps)
+        # Many small products gain nothing from bfloat16, and their errors would add up.
+        with torch.autocast(x.device.type, enabled=False):
+            _, last = self.recurrent(steps)
         return torch.cat([last[0], last[1]], dim=1)
 
 
