@@ -118,10 +118,17 @@ def _averaged(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """
     corners = ((0, 1, 0, 1), (1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 1, 0))
     kernel = torch.stack([functional.pad(conv.weight, corner) for corner in corners]).mean(dim=0)
-    if x.shape[1] == 1:
-        # One channel lies alike in either layout; strides that say "last" are believed.
-        x = x[:, 0].unsqueeze(3).permute(0, 3, 1, 2)
-    return functional.conv2d(x, kernel, conv.bias, 2, _margins(conv), groups=conv.groups)
+    return functional.conv2d(
+        _channels_last(x), kernel, conv.bias, 2, _margins(conv), groups=conv.groups
+    )
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """One channel lies alike in either layout: with strides that say "last", so does what follows.
+
+    Otherwise the first convolution answers in the other layout, at half the speed.
+    """
+    return x[:, 0].unsqueeze(3).permute(0, 3, 1, 2) if x.shape[1] == 1 else x
 
 
 def _normalised(norm: nn.BatchNorm2d, conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -136,4 +143,4 @@ def _normalised(norm: nn.BatchNorm2d, conv: nn.Conv2d, x: Tensor) -> Tensor:
     kernel = conv.weight * norm.weight[:, None, None]
     offset = torch.einsum("oihw,i->o", conv.weight, norm.bias)
     bias = offset if conv.bias is None else conv.bias + offset
-    return functional.conv2d(x, kernel, bias, conv.stride, 0, conv.dilation)
+    return functional.conv2d(_channels_last(x), kernel, bias, conv.stride, 0, conv.dilation)
