@@ -16,6 +16,9 @@ from genrewise.training.recipe import FOLDER, Recipe, load, names
 
 PUBLISHED = [name for name in names() if "published" in load(name).protocols]
 
+#: Recipes whose pages are drawn: of a network, of pictures, of trees, of a stack.
+DRAWN = {"000/cnn", "003/cnn", "002/soft-vote", "004/stack"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -32,8 +35,8 @@ def fast(name: str, protocol: str) -> Recipe:
 @pytest.mark.parametrize("name", names())
 def test_it_runs_honestly(name: str, tmp_path: Path) -> None:
     recipe = fast(name, "honest")
-    said: list[str] = []
-    job = Job(recipe, recipe.name, tmp_path / "m.genrewise", tmp_path, said.append, fast=True)
+    target = tmp_path / "m.genrewise"
+    job = Job(recipe, recipe.name, target, tmp_path, page=name in DRAWN, fast=True)
     report = run_recipe(job)
     assert report["protocol"] == "honest"
     assert report["leaks"] is None
@@ -54,7 +57,8 @@ def test_it_runs_honestly(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_its_published_protocol_says_what_leaks(name: str, tmp_path: Path) -> None:
     recipe = fast(name, "published")
-    report = run_recipe(Job(recipe, recipe.name, None, tmp_path, fast=True))
+    job = Job(recipe, recipe.name, None, tmp_path, page=name in DRAWN, fast=True)
+    report = run_recipe(job)
     assert report["protocol"] == "published"
     split = recipe.split
     if split.rule == "windows" and report["test"]:
@@ -62,8 +66,7 @@ def test_its_published_protocol_says_what_leaks(name: str, tmp_path: Path) -> No
         assert leaks["windows"] > leaks["of"] / 2
     elif split.valid_is_test:
         assert report["leaks"]["chosen_on_test"] is True
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "published" in page.lower()
+    assert (tmp_path / "report.html").exists() is (name in DRAWN)
 
 
 def test_every_file_is_a_recipe_of_its_own_name() -> None:

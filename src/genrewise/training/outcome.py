@@ -156,4 +156,5 @@ def leave(job: Job, result: Run, report: Mapping[str, Any], ready: Prepared) -> 
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(result.predictions)
-    write_report(job.folder, report, result.predictions, _extras(job, result, ready))
+    if job.page:
+        write_report(job.folder, report, result.predictions, _extras(job, result, ready))

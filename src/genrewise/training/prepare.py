@@ -60,6 +60,8 @@ class Job:
     workers : int
     open_test : bool
         Without, the test part stays closed, as a sweep wants it.
+    page : bool
+        Draw the page and its figures, which take most of the time of a short run.
     fast : bool
         On synthetic music, and so is every recipe whose weights this one starts from.
     source : str
@@ -74,6 +76,7 @@ class Job:
     bar: Callable[[str, int], AbstractContextManager[Bar | None]] = lambda _t, _n: nullcontext()
     workers: int = 0
     open_test: bool = True
+    page: bool = True
     fast: bool = False
     source: str = ""
 
