@@ -175,7 +175,7 @@ def test_installed_plug_ins_come_after_ours_and_replace_none(site: Path) -> None
 def test_kinds_of_two_words_have_a_group(site: Path) -> None:
     write_module(site, "plug", "def read(): return 'rows'\n")
     distribution(site, "plug", {"genrewise.data_sets": {"mine": "plug:read"}})
-    assert DATASETS.names() == ["synthetic", "mine"]
+    assert DATASETS.names() == ["synthetic", "fma", "fma-miniature", "mine"]
     assert DATASETS.get("mine")() == "rows"
 
 
