@@ -135,8 +135,9 @@ def children(pid: int | None = None) -> set[int]:
     for entry in Path("/proc").iterdir():
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if b"resource_tracker" in (entry / "cmdline").read_bytes():
-                continue  # comes with spawning and stays as long as its parent
+            command = (entry / "cmdline").read_bytes()
+            if b"resource_tracker" in command or b"forkserver" in command:
+                continue  # helpers of multiprocessing; they stay as long as their parent
         except OSError:
             continue
         if fields[0] != "Z" and int(fields[1]) == (pid or os.getpid()):
