@@ -18,7 +18,8 @@ from genrewise import engine
 from genrewise.errors import DatasetError, RecipeError
 from genrewise.inputs import extract, make_input
 from genrewise.training.datasets import Dataset, Item
-from genrewise.training.frames import Cuts, random_windows, take, whole
+from genrewise.training.frames import Cuts, random_windows, whole
+from genrewise.training.models.rows import take
 from genrewise.windows import WindowRule
 
 F32 = NDArray[np.float32]

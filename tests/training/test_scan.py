@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from genrewise.errors import AudioError, LeakageError
 from genrewise.training.datasets import Dataset, Item, read
-from genrewise.training.datasets.duplicates import Duplicate, check_audio, duplicates, merge
+from genrewise.training.datasets.duplicates import (
+    Duplicate,
+    check_audio,
+    duplicates,
+    keep_apart,
+    merge,
+)
 from genrewise.training.datasets.fingerprint import RATE
 from genrewise.training.datasets.scan import Facts, measure, scan
 from genrewise.training.datasets.synthesis import SR
@@ -257,6 +263,22 @@ def test_a_fixed_split_that_parts_copies_leaks() -> None:
     make_split(dataset)
     with pytest.raises(LeakageError, match="group 'A' stands on two sides"):
         make_split(merge(dataset, [pair(0, 1)]))
+
+
+def test_of_copies_on_two_sides_the_one_that_is_learnt_from_is_left_out() -> None:
+    dataset = hand(
+        *(("A", "0", "train"), ("A", "1", "train"), ("B", "2", "test"), ("C", "3", "valid")),
+        *(("D", "4", "train"), ("E", "5", "train"), ("F", "6", "")),
+    )
+    pairs = [pair(0, 2), pair(2, 3), pair(4, 5), pair(1, 6)]
+    apart, together, left_out = keep_apart(dataset, pairs)
+    assert [i.split for i in apart.items] == ["", "train", "test", "", "train", "train", ""]
+    assert (together, left_out) == ([pair(4, 5)], ("0.wav", "3.wav"))
+    joined = merge(apart, together)
+    assert [i.group for i in joined.items] == ["A", "A", "B", "C", "D", "D", "F"]
+    split = make_split(joined, valid=0.0)
+    check_audio(joined, split, pairs)
+    assert (split.train, split.test) == ((1, 4, 5), (2,))
 
 
 def test_joined_copies_stay_together_in_every_split(copies: Dataset) -> None:

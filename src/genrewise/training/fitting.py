@@ -17,8 +17,8 @@ from genrewise.errors import DatasetError, RecipeError
 from genrewise.inputs import joined
 from genrewise.training import models
 from genrewise.training.augment import saved_copies
-from genrewise.training.frames import take
 from genrewise.training.metrics import fit_temperature
+from genrewise.training.models.rows import take
 from genrewise.training.recipe import Member, Recipe
 from genrewise.training.store import F32, Table, select_windows
 from genrewise.votes import temper, vote

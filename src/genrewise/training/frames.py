@@ -26,7 +26,7 @@ from genrewise.training.datasets import Dataset
 from genrewise.training.store import Table, extract_rows
 from genrewise.windows import WindowRule
 
-__all__ = ["Cuts", "random_windows", "take"]
+__all__ = ["Cuts", "random_windows", "whole"]
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
@@ -94,11 +94,6 @@ class Cuts:
 def _places(low: I64, high: I64, n_frames: int, rng: np.random.Generator) -> I64:
     room = np.maximum(high - low - n_frames, 0) + 1
     return np.asarray(low + np.floor(rng.random(len(low)) * room).astype(np.int64))
-
-
-def take(x: Any, rows: Any) -> Any:
-    """Rows of an array, or windows of :class:`Cuts` that stay uncut."""
-    return x.select(rows) if isinstance(x, Cuts) else x[rows]
 
 
 class _Track(Input):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -15,7 +15,8 @@ from genrewise.errors import DatasetError, MissingExtra, RecipeError
 from genrewise.inputs import make_input
 from genrewise.training import augment, datasets, models
 from genrewise.training.datasets import Dataset
-from genrewise.training.datasets.duplicates import duplicates, merge
+from genrewise.training.datasets.base import some
+from genrewise.training.datasets.duplicates import Duplicate, duplicates, keep_apart, merge
 from genrewise.training.datasets.scan import scan
 from genrewise.training.frames import random_windows, whole
 from genrewise.training.picture_files import picture_rows
@@ -122,12 +123,31 @@ class Prepared:
     failed: tuple[tuple[str, str], ...]
 
 
+def _warn(job: Job, report: DataReport) -> None:
+    for warning in report.warnings:
+        job.say(f"warning: {warning}")
+
+
+def _together(job: Job, dataset: Dataset, pairs: Sequence[Duplicate]) -> Dataset:
+    """Copies of a recording in one group, or but one of them where a fixed split parts them."""
+    split = job.recipe.split
+    if split.rule == "groups" and split.column and any(item.split for item in dataset.items):
+        dataset, pairs, left_out = keep_apart(dataset, pairs)
+        if left_out:
+            job.say(
+                f"warning: {len(left_out)} left out of what is learnt from, copies of what the"
+                f" data set's own split holds back: {some(left_out)}"
+            )
+    return merge(dataset, pairs)
+
+
 def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[int, str]]:
     """The data set with near-duplicates in one group, its report, and what is unreadable."""
     place = cache_dir() / "scans"
     if dataset.kind != "audio":
         report = data_report(dataset)
         job.say(f"{report.clips} {dataset.kind} of {report.groups} groups")
+        _warn(job, report)
         return dataset, report, {}
     with job.bar("files looked at", len(dataset)) as bar:
         progress = bar.update if bar else None
@@ -135,9 +155,8 @@ def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[in
     pairs = duplicates(dataset, facts)
     report = data_report(dataset, facts, pairs)
     job.say(f"{report.clips} clips of {report.tracks} tracks in {report.groups} groups")
-    for warning in report.warnings:
-        job.say(f"warning: {warning}")
-    return merge(dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
+    _warn(job, report)
+    return _together(job, dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
 
 
 def _need_libraries() -> None:

@@ -74,9 +74,9 @@ def test_a_clip_unit_stands_once(report):
     assert [row[1] for row in comparison.compared(report).rows] == ["clip", "clip", "track"]
 
 
-def test_out_of_fold_figures_say_that_they_are(report):
+def test_figures_without_a_test_part_say_so(report):
     report |= {"validation": report["test"], "test": {}, "protocol": "honest"}
-    assert all("out of fold" in row[-1] for row in comparison.compared(report).rows[1:])
+    assert all("no test part" in row[-1] for row in comparison.compared(report).rows[1:])
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from genrewise.errors import LeakageError
 from genrewise.training.datasets.base import Dataset, Item, components
 from genrewise.training.datasets.fingerprint import matches
 from genrewise.training.datasets.scan import Facts
-from genrewise.training.splits import Split
+from genrewise.training.splits import PARTS, Split
 
-__all__ = ["Duplicate", "check_audio", "duplicates", "merge"]
+__all__ = ["Duplicate", "check_audio", "duplicates", "keep_apart", "merge"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,37 @@ def merge(dataset: Dataset, pairs: Iterable[Duplicate]) -> Dataset:
         for item, n in zip(dataset.items, numbers, strict=True)
     )
     return replace(dataset, items=tuple(items))
+
+
+def keep_apart(
+    dataset: Dataset, pairs: Sequence[Duplicate]
+) -> tuple[Dataset, list[Duplicate], tuple[str, ...]]:
+    """The data set's own split without the copies that stand on two of its sides.
+
+    Of such a pair the one that is learnt from is left out, so that the test part stays what
+    its authors published.  Joining their groups instead would put whole artists on two sides.
+
+    Returns
+    -------
+    dataset : Dataset
+        Copies left out bear no part.
+    pairs : list of Duplicate
+        Those on one side, whose groups can be joined.
+    left_out : tuple of str
+        Paths.
+    """
+    place = {part: number for number, part in enumerate(PARTS)}
+    items = list(dataset.items)
+    gone = set()
+    for pair in pairs:
+        sides = {i: place[items[i].split] for i in (pair.first, pair.second) if items[i].split}
+        if len(set(sides.values())) == 2:
+            gone.add(min(sides, key=sides.__getitem__))
+    for i in gone:
+        items[i] = replace(items[i], split="")
+    together = [p for p in pairs if items[p.first].split == items[p.second].split]
+    left_out = tuple(items[i].path for i in sorted(gone))
+    return replace(dataset, items=tuple(items)), together, left_out
 
 
 def check_audio(dataset: Dataset, split: Split, pairs: Iterable[Duplicate]) -> None:

@@ -53,7 +53,7 @@ def is_lazy(X: Any) -> TypeGuard[Lazy]:
     return hasattr(X, "moved") and hasattr(X, "select")
 
 
-def take(X: Rows, rows: NDArray[np.intp]) -> Rows:
+def take(X: Rows, rows: Any) -> Rows:
     """Some rows; nothing is cut."""
     return X.select(rows) if is_lazy(X) else X[rows]
 

@@ -129,7 +129,7 @@ def compared(report: Report) -> Grid:
     theirs, figure = printed(report), figure_of(report)
     part = part_of(report)
     other = figure != "accuracy"
-    note = "" if part == "test" else "; out of fold, without a test part"
+    note = "" if part == "test" else "; no test part: on the clips that it was chosen by"
     own: list[list[Cell]] = []
     for level in _our_levels(report):
         s = report[part][level]

@@ -201,8 +201,8 @@ def _unknown_text(unknown: Mapping[str, Any]) -> str:
     end = "." if unknown["reached"] else "; more was not to be had without refusing too many."
     return (
         f"<p>“Unknown” is said below a confidence of {share(unknown['min_confidence'])}, or farther"
-        f" than {unknown['max_distance']:.2f} from the music it learned from. Out of fold,"
-        f" {per_cent(unknown['answered'])} are answered and"
+        f" than {unknown['max_distance']:.2f} from the music it learned from."
+        f" Of the clips it was chosen by, {per_cent(unknown['answered'])} are answered and"
         f" {per_cent(unknown['right_when_answered'])} of these are right{end}</p>"
     )
 
@@ -221,7 +221,7 @@ def confidence(report: Report, drawn: Drawn) -> str:
         for r in unknown.get("table", ())
     ]
     head = ["from confidence", "answered", "right of these"]
-    listed = table(head, rows, "The trade-off, out of fold") if rows else ""
+    listed = table(head, rows, "The trade-off, on the clips that it was chosen by") if rows else ""
     if not (shown or said):
         return ""
     return f'<h2>Confidence and “unknown”</h2>\n{said}\n<div class="columns">{shown}{listed}</div>'

@@ -92,7 +92,10 @@ def _leaking(row: Row) -> str:
     """Ours by the authors' split, with how much of it was learnt from."""
     side = row["published"]
     share, seeds = _leaked(row), _over_seeds(row, "published_seeds")
-    learnt = f"; {share} from tracks learnt from" if share else ""
+    leaks = side["leaks"] or {}
+    learnt = f"; {share} from tracks learnt from" if leaks.get("windows") else ""
+    if leaks.get("chosen_on_test"):
+        learnt += "; the test also stopped the training"
     more = f"; {plain(seeds).replace(':', ' seeds:')}" if seeds else ""
     return f"{plain(side['value'])}, n {plain(side['n'])}{more}{learnt}"
 
