@@ -1,7 +1,7 @@
 """Every recipe and sweep, under each of its protocols, from data to figures in the repository.
 
 ``scripts/results``                 run what is not there yet, keep its figures in ``results/``
-``scripts/results --only 000,003/cnn``  of these systems or recipes only
+``scripts/results --only 000,003/cnn``  only these systems or recipes, in this order
 ``scripts/results --jobs 4``        four at a time, each with its share of the CPUs
 ``scripts/results --verify``        run again what is there: are the figures the same?
 ``scripts/results --fast``          on synthetic music, nothing kept: does everything run?
@@ -86,12 +86,13 @@ class Task:
 
 
 def tasks(only: list[str], protocols: list[str]) -> Iterator[Task]:
-    """Everything that comes along, but for the models unless they are named."""
-    for entry in catalogue.entries():
-        name = entry["name"]
-        wanted = any(name == word or name.startswith(f"{word}/") for word in only)
-        if not wanted and (only or name.startswith(OWN)):
-            continue
+    """What is named, in that order; by default all that comes along but for the models."""
+    entries = {entry["name"]: entry for entry in catalogue.entries()}
+    names = [name for name in entries if not name.startswith(OWN)]
+    if only:
+        names = [n for word in only for n in entries if n == word or n.startswith(f"{word}/")]
+    for name in dict.fromkeys(names):
+        entry = entries[name]
         for protocol in entry["protocols"]:
             if protocol in protocols:
                 for seeds in {0, SEEDS.get(name, 0)}:
@@ -236,22 +237,24 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def choose(options: argparse.Namespace) -> list[Task]:
-    """The tasks to run: the short ones first, so that something is there soon."""
+    """The tasks to run: as they are named, else the short ones first."""
     only = [word.strip().strip("/") for word in options.only.split(",") if word.strip()]
     protocols = [options.protocol] if options.protocol else ["honest", "published"]
     every = list(tasks(only, protocols))
     if not every:
         raise SystemExit(f"scripts/results: nothing is named {options.only}: genrewise recipes")
+    if not only:
+        every.sort(key=lambda task: task.minutes)
     if options.fast or options.again:
-        return sorted(every, key=lambda task: task.minutes)
+        return every
     done = [task for task in every if same_recipe(task)]
     if options.verify:
-        return sorted(done, key=lambda task: task.minutes)
+        return done
     fresh = [task.label for task in done if refresh(task)]
     print(f"{len(done)} of {len(every)} there already", flush=True)
     for label in fresh:
         print(f"{label}: words brought up to date", flush=True)
-    return sorted((t for t in every if t not in done), key=lambda task: task.minutes)
+    return [task for task in every if task not in done]
 
 
 def main(arguments: list[str]) -> int:
