@@ -101,6 +101,16 @@ def test_systems_and_recipes_can_be_picked(results: ModuleType) -> None:
     assert {t.protocol for t in results.tasks(["000"], ["published"])} == {"published"}
 
 
+def test_what_is_named_is_run_in_that_order(results: ModuleType) -> None:
+    words = ["split/tracks", "003/cnn", "split"]
+    found = [task.entry for task in results.tasks(words, ["honest"])]
+    assert found == ["split/tracks", "003/cnn", "split/groups", "split/windows"]
+    options = results.parse(["work", "--only", ",".join(words), "--protocol", "honest"])
+    assert [task.entry for task in results.choose(options)] == found
+    minutes = [task.minutes for task in results.choose(results.parse(["work"]))]
+    assert minutes == sorted(minutes)
+
+
 def test_several_seeds_are_a_run_of_their_own(results: ModuleType) -> None:
     found = list(results.tasks(["002/cnn"], ["honest"]))
     assert sorted(task.seeds for task in found) == [0, 5]
