@@ -46,7 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 #: numpy is everybody's above the base.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "PIL": ("training/",),
-    "av": ("audio_av.py", "training/datasets/"),
+    "av": ("audio_av.py", "training/coding.py", "training/datasets/"),
     "click": ("cli/",),
     "flask": ("web/",),
     "fsspec": ("audio_open.py",),

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from genrewise.cli.options import complete_models, names, no_colour_option
 from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
 from genrewise.cli.runs import TITLES, level_rows
 
 __all__ = ["evaluate"]
+
+#: What marks a damage that costs too much.
+OVER = "over 3 points"
 
 
 def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -21,6 +25,15 @@ def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]
         if not ours or not theirs:
             raise click.BadParameter("expected LABEL=LABEL, such as rap=hiphop")
     return pairs
+
+
+def _complete_damages(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Names of damages that begin with what was typed."""
+    from genrewise.training.damages import DAMAGES
+
+    return [CompletionItem(name) for name in DAMAGES if name.startswith(incomplete)]
 
 
 def _interval(pair: Sequence[float]) -> str:
@@ -116,6 +129,8 @@ def _show_robustness(one: Mapping[str, Any]) -> None:
             f"{row['accuracy']:.3f}",
             _interval(row["interval"]),
             _signed(row["change"]),
+            _range(row["change_interval"]),
+            OVER if row["lost_more"] else "",
             f"{row['answered']:.0%}",
             _share(row["right_when_answered"]),
             _signed(row["truth"]),
@@ -129,11 +144,16 @@ def _show_robustness(one: Mapping[str, Any]) -> None:
         "accuracy",
         "95 % interval",
         "change",
+        "95 % interval",
+        "lost",
         "answered",
         "right",
         "p(truth)",
+        "other answer",
     )
-    table((*titles, "other answer"), rows, right=range(1, len(titles) + 1))
+    table(titles, rows, right=range(1, len(titles)))
+    if one["robustness"]["summary"]:
+        say(f"{one['dataset']}: {one['robustness']['summary']}")
     for name in one["robustness"]["untouched"]:
         say(f"{name}: changes none of these files")
 
@@ -187,7 +207,15 @@ def _tell(sets: Sequence[Mapping[str, Any]]) -> int:
 @click.option(
     "--robustness",
     is_flag=True,
-    help="Also with damaged audio: softer, clipped, mp3, telephone, noise, faster, …",
+    help="Also with damaged audio: mp3, Opus, softer, telephone, noise, faster, higher, cut, …",
+)
+@click.option(
+    "--damage",
+    "damages",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_complete_damages,
+    help="With this damage only, by the name of its row; may be given again.",
 )
 @click.option(
     "--map",
@@ -237,6 +265,7 @@ def evaluate(
     sources: tuple[str, ...],
     against: str,
     robustness: bool,
+    damages: tuple[str, ...],
     mapping: dict[str, str],
     map_file: str,
     part: str,
@@ -268,6 +297,7 @@ def evaluate(
         group_by=group_by,
         limit=limit or 0,
         robustness=robustness,
+        damages=damages,
         workers=workers,
         bars=Progress,
     )

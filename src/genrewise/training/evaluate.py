@@ -14,6 +14,7 @@ from genrewise.inference import Classifier
 from genrewise.training import datasets
 from genrewise.training.answers import Bars, answer, no_bar, wanted_items
 from genrewise.training.compare import against, fall
+from genrewise.training.damages import chosen
 from genrewise.training.datasets import Dataset
 from genrewise.training.heard import Heard
 from genrewise.training.levels import answer_row
@@ -53,6 +54,9 @@ class Question:
         So many items of each data set at the most, evenly over labels and groups; 0 takes all.
     robustness : bool
         Also with damaged audio.
+    damages : tuple of str
+        With these kinds of damage only, as for :func:`.damages.chosen`; any asks for them even
+        without `robustness`.
     workers : int
     bars : callable
         Shows progress.
@@ -69,6 +73,7 @@ class Question:
     group_by: str = ""
     limit: int = 0
     robustness: bool = False
+    damages: tuple[str, ...] = ()
     workers: int = 0
     bars: Bars = no_bar
 
@@ -297,10 +302,16 @@ def _one(
     ]
     if len(heard) > 1:
         report["against"] = _against(*heard)
-    if question.robustness:
+    if question.robustness or question.damages:
         truth = {i: first.place(i) for i in first.answers.items}
         report["robustness"] = robustness(
-            question.model, dataset, truth, first.keep, question.workers, question.bars
+            question.model,
+            dataset,
+            truth,
+            first.keep,
+            question.workers,
+            question.bars,
+            question.damages,
         )
     return report, [row for one in heard for row in _predictions(one)], first
 
@@ -340,8 +351,9 @@ def evaluate(question: Question) -> Evaluation:
     DatasetError
         No label in common, no such part, or no file could be read.
     UnknownName, BundleError
-        No such model or label, or a damaged model.
+        No such model, label or kind of damage, or a damaged model.
     """
+    chosen(question.damages)  # before anything is heard
     models = [Classifier(name) for name in (question.model, question.against) if name]
     found = _read(question)
     matches, lines = _matched(question, found, models)

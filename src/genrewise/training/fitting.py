@@ -213,7 +213,7 @@ def embedded(problem: Problem, recipe: Recipe, estimator: Any, key: str, rows: I
     A network's last layer but one; of other members their inputs.
     """
     member = recipe.model.members[key]
-    x = take(joined(problem.table.arrays, embedding_inputs(recipe, key)), rows)
+    x: Any = take(joined(problem.table.arrays, embedding_inputs(recipe, key)), rows)
     if hasattr(estimator, "embed") and not member.stack:
         return np.asarray(estimator.embed(x))
     return np.asarray(x[:]).reshape(len(x), -1)

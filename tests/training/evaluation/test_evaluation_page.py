@@ -38,7 +38,8 @@ def whole(
     (second / "low" / "bad.mp3").write_bytes(b"words, not music. " * 40)
     other = make_model(folder, "other", edges=(950.0, 2000.0))
     sources = (str(first), str(second))
-    return evaluate(Question(pitch, sources, against=other, robustness=True, workers=1))
+    some = ("20 dB softer", "mp3, 64 kbit/s", "5 % faster", "5 s of hiss in front")
+    return evaluate(Question(pitch, sources, against=other, damages=some, workers=1))
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,33 @@ def test_the_grid_of_damages(whole: Evaluation) -> None:
     assert plain(clean["points"]) == plain(clean["points for the truth"]) == "+0.0"
     shown = markdown(damages(whole.sets[0]))
     assert "-0.0 " not in shown
+    assert (clean["95 %"], clean["lost"]) == ("+0.0 to +0.0", None)
     assert shown.count("\n") == len(rows) + 4  # caption, blank, head, rule
+
+
+def test_what_costs_too_much_is_marked(whole: Evaluation, html: str) -> None:
+    found = whole.sets[0]["robustness"]
+    rows = cells(damages(whole.sets[0]))
+    marked = {name for name, row in rows.items() if row["lost"] == "over 3 points"}
+    assert marked == {row["damage"] for row in found["rows"] if row["change"] < -0.03}
+    assert "5 s of hiss in front" in marked
+    assert rows["5 s of hiss in front"]["95 %"].endswith(" to -20.0")
+    assert found["summary"] == f"{len(marked)} of {len(rows) - 1} damages cost more than 3 points"
+    assert damages(whole.sets[0]).caption.endswith(f"; {found['summary']}")
+    said = text_of(html)
+    assert found["summary"] in said
+    assert said.count("over 3 points") >= len(marked)
+
+
+def test_a_report_of_before_the_marks_is_shown_as_it_was(whole: Evaluation) -> None:
+    one = json.loads(json.dumps(whole.sets[0]))
+    del one["robustness"]["summary"]
+    for row in one["robustness"]["rows"]:
+        del row["lost_more"]
+    grid = damages(one)
+    assert not {"95 %", "lost"} & set(grid.head)
+    assert all(len(row) == len(grid.head) == 8 for row in grid.rows)
+    assert grid.caption == "pitch on first, by clip; points against the same clips undamaged"
 
 
 def test_all_tables_are_there(whole: Evaluation) -> None:

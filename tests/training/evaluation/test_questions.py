@@ -380,8 +380,10 @@ def test_against_on_every_set(
 
 
 def test_robustness_is_of_the_items_asked(pitch: str, tones: Path) -> None:
-    found = report(pitch, tones, robustness=True, limit=6, restrict=True)
+    some = ("20 dB softer", "5 % faster")
+    found = report(pitch, tones, robustness=True, damages=some, limit=6, restrict=True)
     rows = {row["damage"]: row for row in found["robustness"]["rows"]}
+    assert list(rows) == ["clean", *some]
     assert all(row["n"] == 6 for row in rows.values())
     assert rows["clean"]["accuracy"] == found["clip"]["accuracy"]
     assert "robustness" not in report(pitch, tones)

@@ -1,253 +1,29 @@
-"""Damages have the size that their names say; the table counts what they do to answers."""
+"""The table counts what damages do to answers, marks what costs too much, and is the same again."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from genrewise.audio import load
-from genrewise.errors import DatasetError
+from genrewise.cli import main
+from genrewise.cli.evaluate import evaluate as command
+from genrewise.errors import DatasetError, UnknownName
+from genrewise.training.damages import CLEAN, DAMAGES
 from genrewise.training.datasets import read
-from genrewise.training.robustness import (
-    CLEAN,
-    DAMAGES,
-    LONGEST,
-    MP3_RATES,
-    chances,
-    channels,
-    mp3,
-    robustness,
-    scores,
-)
+from genrewise.training.evaluate import Question, evaluate
+from genrewise.training.robustness import LONGEST, lost_more, robustness, scores
 
-F32 = NDArray[np.float32]
-SR = 44_100
-
-
-def hurt(name: str, y: F32, sr: int = SR, seed: str = "x") -> F32:
-    """What a damage makes of samples; it must change them."""
-    damaged = DAMAGES[name](y, sr, chances(seed, name))
-    assert damaged is not None
-    return damaged
-
-
-def sine(hz: float, seconds: float = 2.0, level: float = 0.5, sr: int = SR) -> F32:
-    t = np.arange(round(seconds * sr)) / sr
-    return (level * np.sin(2 * np.pi * hz * t)).astype(np.float32)[:, None]
-
-
-def white(seconds: float = 2.0, sr: int = SR, sides: int = 1) -> F32:
-    return (0.1 * np.random.default_rng(1).standard_normal((round(seconds * sr), sides))).astype(
-        np.float32
-    )
-
-
-def band_db(y: F32, low: float, high: float, sr: int = SR) -> float:
-    """Mean power of a band of the first channel in dB, without the first and last tenth."""
-    middle = y[len(y) // 10 : -len(y) // 10, 0]
-    power = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
-    hz = np.fft.rfftfreq(len(middle), 1 / sr)
-    return float(10 * np.log10(power[(hz >= low) & (hz < high)].mean() + 1e-12))
-
-
-def pitch_of(y: F32, sr: int = SR) -> float:
-    """Hz of the strongest tone, to a fraction of a bin."""
-    spectrum = np.abs(np.fft.rfft(y[:, 0] * np.hanning(len(y)), 8 * len(y)))
-    return float(spectrum.argmax() * sr / (8 * len(y)))
-
-
-# ------------------------------------------------------------------- one by one
-
-
-def test_clean_is_untouched() -> None:
-    y = white(sides=2)
-    np.testing.assert_array_equal(hurt(CLEAN, y), y)
-    assert next(iter(DAMAGES)) == CLEAN
-
-
-def test_softer_is_a_tenth() -> None:
-    y = white()
-    np.testing.assert_allclose(hurt("20 dB softer", y), 0.1 * y, rtol=1e-6)
-
-
-def test_louder_is_clipped_at_full_scale() -> None:
-    y = sine(440.0)
-    loud = hurt("10 dB louder, clipped", y)
-    np.testing.assert_allclose(loud, np.clip(np.sqrt(10.0) * y, -1, 1), atol=1e-6)
-    clipped = np.mean(np.abs(loud) == 1.0)
-    assert clipped == pytest.approx(1 - 2 / np.pi * np.arcsin(1 / (0.5 * np.sqrt(10))), abs=0.01)
-
-
-def frames(data: bytes) -> set[tuple[int, int, int]]:
-    """Bit rate in kbit/s, sample rate and channels of every frame of an mp3 (ISO 11172-3)."""
-    first = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-    second = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-    rates = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000)}
-    found, at = set(), 0
-    while at + 4 <= len(data):
-        header = struct.unpack(">I", data[at : at + 4])[0]
-        if header >> 21 != 0x7FF:
-            at += 1
-            continue
-        version, padding = (header >> 19) & 3, (header >> 9) & 1
-        kbps = (first if version == 3 else second)[(header >> 12) & 15]
-        sr = rates[version][(header >> 10) & 3]
-        found.add((kbps, sr, 1 if (header >> 6) & 3 == 3 else 2))
-        at += (144 if version == 3 else 72) * kbps * 1000 // sr + padding
-    return found
-
-
-@pytest.mark.parametrize("kbps", list(MP3_RATES))
-@pytest.mark.parametrize("sides", [1, 2])
-@pytest.mark.parametrize("sr", [22_254, 48_000])
-def test_mp3_has_the_bit_rate_that_it_says(kbps: int, sides: int, sr: int) -> None:
-    coded = mp3(white(3.0, sr, sides), sr, kbps)
-    assert frames(coded) == {(kbps, MP3_RATES[kbps][0], sides)}
-    assert len(coded) * 8 / 3.0 == pytest.approx(1000 * kbps, rel=0.05)
-
-
-@pytest.mark.parametrize(("name", "cut"), [("mp3, 64 kbit/s", 16_000), ("mp3, 32 kbit/s", 11_100)])
-def test_mp3_keeps_the_low_and_loses_the_high(name: str, cut: int) -> None:
-    y = white(3.0)
-    coded = hurt(name, y)
-    assert coded.shape == y.shape
-    assert band_db(coded, 500, 3000) == pytest.approx(band_db(y, 500, 3000), abs=2.0)
-    assert band_db(coded, cut + 1000, 22_000) < band_db(y, cut + 1000, 22_000) - 30
-    assert not np.array_equal(coded, y)
-
-
-@pytest.mark.parametrize("sr", [8_000, 22_050, 48_000])
-def test_a_telephone_lets_300_to_3400_hz_through(sr: int) -> None:
-    y = white(4.0, sr)
-    heard = hurt("telephone, 300–3400 Hz", y, sr)
-    assert len(heard) == pytest.approx(len(y), abs=2)
-    assert band_db(heard, 500, 3000, sr) == pytest.approx(band_db(y, 500, 3000, sr), abs=0.5)
-    assert band_db(heard, 0, 150, sr) < band_db(y, 0, 150, sr) - 30
-    if sr > 9_000:
-        assert band_db(heard, 4_100, sr / 2, sr) < band_db(y, 4_100, sr / 2, sr) - 40
-
-
-def test_nothing_above_4_khz() -> None:
-    name = "nothing above 4 kHz"
-    low, high = sine(1_000.0), sine(8_000.0)
-    np.testing.assert_allclose(np.std(hurt(name, low)[2000:]), np.std(low), rtol=0.01)
-    assert 20 * np.log10(np.std(hurt(name, high)[2000:]) / np.std(high)) < -55
-    edge = sine(4_000.0)
-    assert 20 * np.log10(np.std(hurt(name, edge)[2000:]) / np.std(edge)) == pytest.approx(
-        -3, abs=0.1
-    )
-
-
-def test_a_file_that_can_hold_nothing_above_4_khz_is_not_damaged() -> None:
-    name = "nothing above 4 kHz"
-    assert DAMAGES[name](white(1.0, 8_000), 8_000, chances("x", name)) is None
-
-
-@pytest.mark.parametrize("snr", [10, 20])
-@pytest.mark.parametrize("sides", [1, 2])
-def test_noise_is_as_far_below_as_it_says(snr: int, sides: int) -> None:
-    y = np.repeat(sine(440.0, level=0.2), sides, axis=1)
-    noisy = hurt(f"white noise, {snr} dB below", y)
-    mix, added = y.mean(axis=1), (noisy.astype(np.float64) - y).mean(axis=1)
-    assert 10 * np.log10(np.mean(mix**2) / np.mean(added**2)) == pytest.approx(snr, abs=0.01)
-    bands = [band_db(added[:, None], hz, hz + 2_000) for hz in range(0, 22_000, 2_000)]
-    assert max(bands) - min(bands) < 1.0  # white
-
-
-def test_noise_below_silence_is_silence() -> None:
-    y = np.zeros((1000, 1), dtype=np.float32)
-    np.testing.assert_array_equal(hurt("white noise, 10 dB below", y), y)
-
-
-@pytest.mark.parametrize(("name", "factor"), [("5 % faster", 1.05), ("5 % slower", 0.95)])
-@pytest.mark.parametrize("sr", [22_254, 44_100])
-def test_speed_changes_pitch_and_length_together(name: str, factor: float, sr: int) -> None:
-    y = sine(1_000.0, 3.0, sr=sr)
-    fast = hurt(name, y, sr)
-    assert len(fast) == pytest.approx(len(y) / factor, rel=1e-3)
-    assert pitch_of(fast, sr) == pytest.approx(1_000.0 * factor, abs=0.5)
-
-
-def test_the_first_seconds_of_a_longer_clip() -> None:
-    y = white(6.0, 8_000, 2)
-    np.testing.assert_array_equal(hurt("first 5 s only", y, 8_000), y[:40_000])
-    assert DAMAGES["first 5 s only"](y[:40_000], 8_000, chances("x", "y")) is None
-
-
-def test_the_left_channel_of_two() -> None:
-    y = white(sides=2)
-    np.testing.assert_array_equal(hurt("left channel only", y), y[:, :1])
-    assert DAMAGES["left channel only"](y[:, :1], SR, chances("x", "y")) is None
-
-
-# ------------------------------------------------------------------- all alike
-
-
-@given(
-    st.integers(900, 12_000),
-    st.sampled_from([8_000, 22_050, 44_100, 48_000]),
-    st.sampled_from([1, 2]),
-    st.sampled_from([0.0, 0.3, 2.0]),
-)
-@settings(max_examples=12, deadline=None)
-def test_any_clip_survives_every_damage(n: int, sr: int, sides: int, level: float) -> None:
-    y = (level * np.random.default_rng(n).uniform(-1, 1, (n, sides))).astype(np.float32)
-    before = y.copy()
-    for name, damage in DAMAGES.items():
-        damaged = damage(y, sr, chances("clip", name))
-        np.testing.assert_array_equal(y, before, err_msg=name)
-        if damaged is not None:
-            assert damaged.dtype == np.float32, name
-            assert damaged.ndim == 2, name
-            assert damaged.shape[1] in {1, sides}, name
-            assert np.isfinite(damaged).all(), name
-            assert 0.9 * n <= len(damaged) <= 1.1 * n, name
-
-
-@pytest.mark.parametrize("name", list(DAMAGES))
-def test_the_same_file_is_damaged_the_same_way(name: str) -> None:
-    y = white(6.0, 22_050, 2)
-    np.testing.assert_array_equal(
-        hurt(name, y, 22_050, "a/b.wav@0"), hurt(name, y, 22_050, "a/b.wav@0")
-    )
-
-
-def test_chances_are_of_the_file_and_the_damage() -> None:
-    one = chances("a.wav", "noise").random(4)
-    assert one.tolist() == chances("a.wav", "noise").random(4).tolist()
-    for other in (("b.wav", "noise"), ("a.wav", "noise 2"), ("a.wavnoise", "")):
-        assert one.tolist() != chances(*other).random(4).tolist()
-    chances("not \udcff UTF-8", "noise").random()
-
-
-# ------------------------------------------------------------------- channels of a file
-
-
-def test_two_channels_come_side_by_side(tmp_path: Path) -> None:
-    y = np.column_stack([sine(300.0)[:, 0], sine(700.0)[:, 0]])
-    soundfile.write(tmp_path / "a.wav", y, SR, subtype="FLOAT")
-    found, sr = channels(str(tmp_path / "a.wav"), 0.5, 1.0)
-    assert sr == SR
-    np.testing.assert_array_equal(found, y[SR // 2 : SR // 2 + SR])
-
-
-@pytest.mark.parametrize("sides", [1, 3, 6])
-def test_other_counts_come_as_their_mean(tmp_path: Path, sides: int) -> None:
-    y = white(0.5, sides=sides)
-    soundfile.write(tmp_path / "a.wav", y, SR, subtype="FLOAT")
-    found, _ = channels(str(tmp_path / "a.wav"))
-    assert found.shape == (len(y), 1)
-    np.testing.assert_allclose(found[:, 0], y.mean(axis=1), atol=1e-6)
-
+#: What a mono clip of a second leaves alone.
+NO_SIDES = {"left channel only", "wider stereo"}
+NO_LENGTH = {name for name in DAMAGES if name.endswith(" s only")} | {"faded in and out"}
 
 # ------------------------------------------------------------------- the figures of a row
 
@@ -274,15 +50,40 @@ def test_nothing_answered_is_no_share() -> None:
     assert (row["answered"], row["right_when_answered"]) == (0.0, None)
 
 
+@pytest.mark.parametrize(("lost", "marked"), [(0, False), (3, False), (4, True)])
+def test_more_than_three_points_in_a_hundred_are_marked(lost: int, marked: bool) -> None:
+    clean = np.tile([0.9, 0.1], (100, 1))
+    damaged = clean.copy()
+    damaged[:lost] = [0.2, 0.8]
+    row = scores(np.zeros(100, int), np.arange(100), clean, damaged, np.ones(100, bool))
+    assert row["change"] == pytest.approx(-lost / 100)
+    assert row["changed"] == pytest.approx(lost / 100)
+    assert row["lost_more"] is marked
+    low, high = row["change_interval"]
+    assert low <= row["change"] <= high
+
+
+def test_what_is_won_is_not_lost() -> None:
+    assert [lost_more(change) for change in (0.2, 0.0, -0.03, -0.0301, -1.0)] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 # ------------------------------------------------------------------- a model and its files
 
 
-def table(model: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def table(
+    model: str, folder: Path, damages: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Rows of a folder by damage, and the whole; models choose among low, middle, high."""
     dataset = read(folder)
     place = {"low": 0, "middle": 1, "high": 2}
     truth = {i: place[item.label] for i, item in enumerate(dataset.items)}
-    whole = robustness(model, dataset, truth, (0, 1, 2), workers=1)
+    whole = robustness(model, dataset, truth, (0, 1, 2), workers=1, damages=damages)
     return {row["damage"]: row for row in whole["rows"]}, whole
 
 
@@ -292,8 +93,8 @@ def test_rows_say_what_each_damage_does_to_answers(
     """The model parts low from middle near 515 Hz and middle from high near 2 kHz."""
     clips = {"low": (300, 505), "middle": (600, 1000), "high": (5000,)}
     rows, whole = table(pitch, make_tones(tmp_path / "m", clips))
-    assert list(rows) == [n for n in DAMAGES if n not in {"left channel only", "first 5 s only"}]
-    assert whole["untouched"] == ["first 5 s only", "left channel only"]
+    assert list(rows) == [name for name in DAMAGES if name not in NO_SIDES | NO_LENGTH]
+    assert set(whole["untouched"]) == NO_SIDES | NO_LENGTH
     assert whole["failed"] == []
     clean = rows[CLEAN]
     assert (clean["n"], clean["accuracy"], clean["changed"]) == (5, 1.0, 0.0)
@@ -305,6 +106,39 @@ def test_rows_say_what_each_damage_does_to_answers(
     assert rows["5 % slower"]["accuracy"] == 1.0
     noisy = rows["white noise, 10 dB below"]  # noise crosses zero more often: low is middle
     assert (noisy["accuracy"], noisy["changed"]) == (0.6, 0.4)
+    kept = ["mp3, 320 kbit/s", "6 dB louder", "6 % faster, same pitch", "6 % slower, same pitch"]
+    assert [rows[name]["accuracy"] for name in kept] == [1.0] * 4
+    assert rows["1 semitone up"]["change"] == pytest.approx(-0.2)  # 505 Hz becomes 535
+    assert rows["1 semitone down"]["changed"] == 0.0  # 600 Hz becomes 566
+    assert rows["5 s of hiss in front"]["accuracy"] == 0.2  # most of what is heard is high
+
+
+def test_what_costs_too_much_is_marked_and_counted(
+    pitch: str, make_tones: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_tones(tmp_path / "m", {"low": (300, 505), "high": (5000,)})
+    wanted = ["20 dB softer", "5 % faster", "1 semitone up", "first 5 s only"]
+    rows, whole = table(pitch, folder, wanted)
+    marks = {name: row["lost_more"] for name, row in rows.items()}
+    assert marks == {CLEAN: False, "20 dB softer": False, "1 semitone up": True, "5 % faster": True}
+    assert whole["summary"] == "2 of 3 damages cost more than 3 points"
+    assert whole["untouched"] == ["first 5 s only"]
+    assert table(pitch, folder, ["5 % faster"])[1]["summary"] == (
+        "1 of 1 damage costs more than 3 points"
+    )
+    assert table(pitch, folder, ["first 5 s only"])[1]["summary"] == ""
+
+
+def test_rows_asked_for_are_those_of_the_whole_table(
+    pitch: str, make_tones: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Whatever else is asked for, and in whatever order."""
+    folder = make_tones(tmp_path / "m", {"low": (300, 490), "high": (5000,)})
+    names = ["white noise, 10 dB below", "Opus, 32 kbit/s"]
+    some, more = (table(pitch, folder, [*n, *names])[0] for n in ((), ("5 % faster",)))
+    assert list(some) == [CLEAN, *reversed(names)]
+    assert len(more) == len(some) + 1
+    assert all(some[name] == more[name] for name in some)
 
 
 def test_a_model_that_is_unsure_answers_less(
@@ -312,7 +146,7 @@ def test_a_model_that_is_unsure_answers_less(
 ) -> None:
     model = make_model(tmp_path, "unsure", least=0.9)
     folder = make_tones(tmp_path / "m", {"low": (300, 480), "high": (5000,)})
-    rows, _ = table(model, folder)
+    rows, _ = table(model, folder, ["5 % faster"])
     assert rows[CLEAN]["answered"] == 1.0
     assert rows["5 % faster"]["answered"] == pytest.approx(2 / 3)  # 504 Hz: low, but not sure
     assert rows["5 % faster"]["accuracy"] == 1.0
@@ -327,13 +161,29 @@ def test_a_lost_channel_and_a_glance_count_the_files_that_they_touch(
     stereo = np.column_stack([make_tone(300.0, 1.0, 0.05), make_tone(6000.0, 1.0, 0.9)])
     soundfile.write(tmp_path / "m" / "low" / "mono.wav", mono, 22050)
     soundfile.write(tmp_path / "m" / "low" / "stereo.wav", stereo, 22050)
-    rows, whole = table(pitch, tmp_path / "m")
+    rows, whole = table(pitch, tmp_path / "m", sorted(NO_SIDES | NO_LENGTH))
     assert (rows[CLEAN]["n"], rows[CLEAN]["accuracy"]) == (2, 0.5)
     left = rows["left channel only"]
     assert (left["n"], left["accuracy"], left["change"]) == (1, 1.0, 1.0)
-    glance = rows["first 5 s only"]
-    assert (glance["n"], glance["accuracy"], glance["change"]) == (1, 1.0, 0.0)
-    assert whole["untouched"] == []
+    wide = rows["wider stereo"]  # louder where they differ, and cut off there
+    assert (wide["n"], wide["accuracy"], wide["changed"]) == (1, 0.0, 0.0)
+    for name in ("first 5 s only", "middle 5 s only"):
+        glance = rows[name]
+        assert (glance["n"], glance["accuracy"], glance["change"]) == (1, 1.0, 0.0)
+    assert set(whole["untouched"]) == {n for n in NO_LENGTH if "10 s" in n} | {"faded in and out"}
+
+
+def test_an_excerpt_is_told_by_what_sounds_in_it(
+    pitch: str, make_tone: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Low for ten seconds, high for three, low for eight."""
+    (tmp_path / "m" / "low").mkdir(parents=True)
+    parts = [make_tone(hz, s) for hz, s in ((300.0, 10.0), (5000.0, 3.0), (300.0, 8.0))]
+    soundfile.write(tmp_path / "m" / "low" / "a.wav", np.concatenate(parts), 22050)
+    rows, _ = table(pitch, tmp_path / "m", sorted(NO_LENGTH))
+    heard = {name: row["accuracy"] for name, row in rows.items()}
+    assert heard.pop("middle 5 s only") == 0.0  # 8 s to 13 s
+    assert heard == dict.fromkeys([CLEAN, *NO_LENGTH - {"middle 5 s only"}], 1.0)
 
 
 def test_a_clip_that_a_damage_makes_too_short_is_listed(
@@ -341,11 +191,14 @@ def test_a_clip_that_a_damage_makes_too_short_is_listed(
 ) -> None:
     folder = make_tones(tmp_path / "m", {"low": (300,)})
     make_tones(folder, {"high": (5000,)}, seconds=0.102)
-    rows, whole = table(pitch, folder)
+    fast = {"6 % faster, same pitch": 0.096, "5 % faster": 0.097}
+    rows, whole = table(pitch, folder, [*fast, "20 dB softer", "m4a (AAC), 96 kbit/s"])
     assert rows[CLEAN]["n"] == rows["20 dB softer"]["n"] == 2
+    assert rows["m4a (AAC), 96 kbit/s"]["n"] == 2
     assert rows["5 % faster"]["n"] == 1
-    assert [path for path, _ in whole["failed"]] == ["high/5000.wav"]
-    assert whole["failed"][0][1].startswith("5 % faster: 0.097 s of audio; expected at least 0.1 s")
+    assert [path for path, _ in whole["failed"]] == ["high/5000.wav"] * len(fast)
+    for (name, seconds), (_, why) in zip(fast.items(), whole["failed"], strict=True):
+        assert why.startswith(f"{name}: {seconds} s of audio; expected at least 0.1 s")
 
 
 def test_unreadable_files_are_listed_once(
@@ -353,7 +206,7 @@ def test_unreadable_files_are_listed_once(
 ) -> None:
     folder = make_tones(tmp_path / "m", {"low": (300,)})
     (folder / "low" / "bad.mp3").write_bytes(b"words, not music. " * 40)
-    rows, whole = table(pitch, folder)
+    rows, whole = table(pitch, folder, ["20 dB softer", "5 % slower"])
     assert [path for path, _ in whole["failed"]] == ["low/bad.mp3"]
     assert all(row["n"] == 1 for row in rows.values())
     (folder / "low" / "300.wav").unlink()
@@ -367,7 +220,10 @@ def test_the_same_table_twice_in_any_number_of_processes(
     folder = make_tones(tmp_path / "m", {"low": (300, 490), "high": (5000,)})
     dataset = read(folder)
     truth = {i: (0 if item.label == "low" else 2) for i, item in enumerate(dataset.items)}
-    one, two = (robustness(pitch, dataset, truth, (0, 1, 2), workers=n) for n in (1, 2))
+    some = ["Opus, 64 kbit/s", "white noise, 10 dB below"]
+    one, two = (
+        robustness(pitch, dataset, truth, (0, 1, 2), workers=n, damages=some) for n in (1, 2)
+    )
     assert one == two
 
 
@@ -379,5 +235,52 @@ def test_a_long_file_is_heard_for_two_minutes(
     y = np.concatenate([make_tone(300.0, LONGEST, sr=8_000), make_tone(3000.0, 180.0, sr=8_000)])
     soundfile.write(tmp_path / "m" / "low" / "mix.flac", y, 8_000)
     assert load(tmp_path / "m" / "low" / "mix.flac").seconds == 300.0
-    rows, _ = table(pitch, tmp_path / "m")
-    assert rows[CLEAN]["accuracy"] == 1.0
+    rows, _ = table(pitch, tmp_path / "m", ["20 dB softer", "last 10 s only"])
+    assert [row["accuracy"] for row in rows.values()] == [1.0] * 3
+
+
+# ------------------------------------------------------------------- damages by name
+
+
+def test_a_name_that_is_none_is_refused_before_anything_is_heard() -> None:
+    question = Question("no such model", ("no such folder",), damages=("mp3 64 kbit/s",))
+    with pytest.raises(UnknownName, match=r"no damage named 'mp3 64 kbit/s'.*mp3, 64 kbit/s"):
+        evaluate(question)
+
+
+def typed(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    code = main(["evaluate", *args, "--workers", "1"])
+    return code, *capsys.readouterr()
+
+
+def test_damages_as_they_are_typed(
+    pitch: str,
+    make_tones: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = str(make_tones(tmp_path / "m", {"low": (300, 505), "high": (5000,)}))
+    some = ["--damage", "5 % faster", "--damage", "MP3, 320 kbit/s"]
+    code, out, _ = typed(capsys, pitch, folder, *some, "--json")
+    found = json.loads(out)["robustness"]
+    assert code == 0
+    assert [row["damage"] for row in found["rows"]] == [CLEAN, "mp3, 320 kbit/s", "5 % faster"]
+    assert [row["lost_more"] for row in found["rows"]] == [False, False, True]
+    assert found["summary"] == "1 of 2 damages cost more than 3 points"
+    code, out, err = typed(capsys, pitch, folder, *some)
+    assert code == 0
+    marked = [line for line in out.splitlines() if "over 3 points" in line]
+    assert len(marked) == 1
+    assert marked[0].startswith("5 % faster ")
+    assert "m: 1 of 2 damages cost more than 3 points\n" in err
+    code, out, err = typed(capsys, pitch, folder, "--damage", "5 % fast")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: no damage named '5 % fast'; ")
+    assert "Did you mean 5 % faster" in err
+    assert err.count("\n") == 1
+
+
+def test_names_of_damages_are_completed() -> None:
+    (option,) = [one for one in command.params if one.name == "damages"]
+    offered = option.shell_complete(click.Context(command), "mp3")
+    assert [one.value for one in offered] == [n for n in DAMAGES if n.startswith("mp3")]

@@ -22,6 +22,9 @@ __all__ = ["KINDS", "against", "damages", "falls", "page", "tables", "write_eval
 
 One = Mapping[str, Any]
 
+#: What marks a damage that costs too much.
+OVER = "over 3 points"
+
 _FIRST = ("set", "model", "part", "level", "path", "track", "group", "start", "stop")
 
 
@@ -125,23 +128,33 @@ def against(one: One) -> Grid:
 
 
 def damages(one: One) -> Grid:
-    """One row a damage to the audio."""
-    rows = [
-        [
-            row["damage"],
-            row["n"],
-            Span(row["accuracy"], *row["interval"]),
-            _points(row["change"]),
-            row["answered"],
-            row["right_when_answered"],
-            _points(row["truth"]),
-            row["changed"],
-        ]
-        for row in one["robustness"]["rows"]
-    ]
-    head = ["audio", "n", "accuracy (95 %)", "points", "answered", "right when answered"]
-    head += ["points for the truth", "other answer"]
-    return Grid(head, rows, f"{_where(one)}, by clip; points against the same clips undamaged")
+    """One row a damage to the audio; what costs more than three points is marked.
+
+    Reports of before the marks have neither these nor the intervals of the differences.
+    """
+    found = one["robustness"]
+    marked = all("lost_more" in row for row in found["rows"])
+    rows: list[list[grids.Cell]] = []
+    for row in found["rows"]:
+        marks = [_edges(row["change_interval"]), OVER if row.get("lost_more") else None]
+        rows.append(
+            [
+                row["damage"],
+                row["n"],
+                Span(row["accuracy"], *row["interval"]),
+                _points(row["change"]),
+                *(marks if marked else ()),
+                row["answered"],
+                row["right_when_answered"],
+                _points(row["truth"]),
+                row["changed"],
+            ]
+        )
+    head = ["audio", "n", "accuracy (95 %)", "points", *(["95 %", "lost"] if marked else [])]
+    head += ["answered", "right when answered", "points for the truth", "other answer"]
+    caption = f"{_where(one)}, by clip; points against the same clips undamaged"
+    summary = found.get("summary")
+    return Grid(head, rows, f"{caption}; {summary}" if summary else caption)
 
 
 def _genres(one: One) -> Grid:
@@ -239,8 +252,9 @@ def _damages(found: Evaluation) -> str:
     return (
         "<h2>Damaged audio</h2>\n<p class='soft small'>The same clips again, with their sound"
         " changed in known ways. “Points for the truth”: how much the probability of the right"
-        " genre moved. A row whose n is smaller leaves out clips that the damage would not"
-        f" change.</p>\n{made}"
+        " genre moved. “Other answer”: the share of clips whose most probable genre is another one."
+        " A row whose n is smaller leaves out clips that the damage would not change. “Over 3"
+        f" points” marks what costs more of the accuracy than that.</p>\n{made}"
     )
 
 
