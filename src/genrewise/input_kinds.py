@@ -121,6 +121,34 @@ class LogMelInput(Input):
         }
 
 
+#: Power over all mel bands of a sound whose samples have a mean square of 1; of nine in ten
+#: tracks of GTZAN between 1,320 and 1,520.
+_MEL_POWER = 1444.0
+#: A patch below this (dB of full scale) is brought up no more: it would be noise.
+_HUSHED = -60.0
+
+
+def levelled(patches: F32, level: float) -> F32:
+    """Patches as they would be had each been played at one loudness.
+
+    Parameters
+    ----------
+    patches : ndarray, shape (n, frames, bands), float32
+        log10(1 + 10,000 x) of mel powers x.
+    level : float
+        Root mean square in dB relative to full scale.
+
+    Returns
+    -------
+    ndarray, shape (n, frames, bands), float32
+        Silence stays silence; below -60 dB a patch is raised as one of -60 dB.
+    """
+    power = np.power(10.0, patches, dtype=np.float64) - 1.0
+    mean = power.sum(axis=2).mean(axis=1)[:, None, None] / 1e4 / _MEL_POWER
+    factor = 10.0 ** (level / 10.0) / np.maximum(mean, 10.0 ** (_HUSHED / 10.0))
+    return np.asarray(np.log10(power * factor + 1.0), dtype=np.float32)
+
+
 class _BackboneFeed(Feed):
     """Cuts the log-mel rows into patches and runs them through the network."""
 
@@ -157,6 +185,9 @@ class BackboneInput(Input):
         How the patches of a window are pooled.
     hop : int
         Log-mel frames between patches; 187 frames make one, so no more than that.
+    level : float, optional
+        dB relative to full scale to which every patch is brought, so that an answer does not
+        depend on how loud a file was made; None leaves them as they are.
 
     Raises
     ------
@@ -180,7 +211,11 @@ class BackboneInput(Input):
         summary: tuple[str, ...] = ("mean", "std"),
         hop: int = 187,
         threads: int = 1,
+        level: float | None = None,
     ) -> None:
+        if level is not None and not _HUSHED <= level <= 0:
+            raise RecipeError(f"a level of {level:g} dB", f"{_HUSHED:g} to 0")
+        self.level = level
         if not 1 <= hop <= self.patch:
             raise RecipeError(f"a hop of {hop} frames between patches", f"1 to {self.patch}")
         self.backbone, self.layers, self.summary, self.hop = backbone, layers, summary, hop
@@ -206,13 +241,15 @@ class BackboneInput(Input):
 
     def stem(self) -> str:
         """All layers come out of one run of the network, so they share it."""
-        return f"{self.kind} {self.backbone} {self.hop}"
+        return f"{self.kind} {self.backbone} {self.hop} {self.level}"
 
     def run(self, patches: F32) -> F32:
         """All layers of patches side by side, shape (n, 187, 96) → (n, 1756)."""
         if self._session is None:
             path = backbone_path(self.backbone)
             self._session = open_session(path, self._threads, self._again())
+        if self.level is not None:
+            patches = levelled(patches, self.level)
         blocks = [
             self._layers(patches[i : i + self._BATCH]) for i in range(0, len(patches), self._BATCH)
         ]
@@ -241,13 +278,15 @@ class BackboneInput(Input):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for :func:`make_input`."""
-        return {
+        values = {
             "kind": self.kind,
             "backbone": self.backbone,
             "layers": list(self.layers),
             "summary": list(self.summary),
             "hop": self.hop,
         }
+        # Left out where there is none, so that model files made before it stay what they are.
+        return values if self.level is None else values | {"level": self.level}
 
 
 def _known(kind: str, names: Sequence[str], known: Sequence[str] | Mapping[str, int]) -> None:
@@ -344,7 +383,8 @@ def _log_mel(spec: Mapping[str, Any], threads: int) -> Input:  # noqa: ARG001
 
 def _backbone(spec: Mapping[str, Any], threads: int) -> Input:
     layers, summary = tuple(spec["layers"]), tuple(spec["summary"])
-    return BackboneInput(str(spec["backbone"]), layers, summary, int(spec["hop"]), threads)
+    level = None if spec.get("level") is None else float(spec["level"])
+    return BackboneInput(str(spec["backbone"]), layers, summary, int(spec["hop"]), threads, level)
 
 
 def _picture(spec: Mapping[str, Any], threads: int) -> Input:  # noqa: ARG001

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from genrewise import inputs
 from genrewise.errors import AudioError, BundleError, RecipeError, UnknownName
 from genrewise.features.frontend import FrontEnd, log_mel
+from genrewise.input_kinds import levelled
 from genrewise.inputs import Extracted, Input, backbone_path, extract, extract_samples, make_input
 from genrewise.windows import Span, WindowRule, spans
 
@@ -301,6 +302,8 @@ def test_fingerprints_are_those_in_the_shipped_models() -> None:
         ({**DEEP, "hop": 0}, RecipeError, "1 to 187"),
         ({**DEEP, "hop": 188}, RecipeError, "1 to 187"),
         ({**DEEP, "hop": None}, RecipeError, "input backbone: "),
+        ({**DEEP, "level": 3.0}, RecipeError, "a level of 3 dB; expected -60 to 0"),
+        ({**DEEP, "level": "loud"}, RecipeError, "input backbone: "),
     ],
 )
 def test_values_that_make_no_input(spec: Any, kind: type[Exception], text: str) -> None:
@@ -325,6 +328,47 @@ def test_a_backbone_against_its_arithmetic(networks: dict[str, Callable[..., byt
     rows = np.concatenate(parts, axis=1)
     expected = np.concatenate([rows.mean(axis=0), rows.std(axis=0)])
     np.testing.assert_allclose(found.arrays["d"][0], expected, atol=1e-5)
+
+
+def test_patches_are_brought_to_one_level() -> None:
+    """White noise of a known level: the power of its log-mel patches is that of the level."""
+    kind = make_input(DEEP)
+    rng = np.random.default_rng(0)
+    y = rng.normal(0.0, 1.0, 48_000).astype(np.float32)
+    patch = log_mel(y, kind.frontend)[None, :187]
+    power = (np.power(10.0, patch, dtype=np.float64) - 1.0) / 1e4
+    brought = (np.power(10.0, levelled(patch, -14.0), dtype=np.float64) - 1.0) / 1e4
+    ratio = brought / power
+    assert np.allclose(ratio, ratio[0, 0, 0], rtol=1e-4)  # one gain for all bands and frames
+    # Music has a power of 1,444 over the bands at full scale.
+    assert brought.sum(axis=2).mean() == pytest.approx(1444 * 10 ** (-14 / 10), rel=1e-3)
+    hushed = levelled(log_mel(1e-5 * y, kind.frontend)[None, :187], -14.0)  # -100 dB
+    raised = (np.power(10.0, hushed, dtype=np.float64) - 1.0) / 1e4
+    assert raised.sum() / power.sum() == pytest.approx(1e-10 * 10**4.6, rel=0.02)
+    assert not levelled(np.zeros((1, 187, 96), dtype=np.float32), -14.0).any()
+
+
+@pytest.mark.usefixtures("backbone")
+def test_a_level_makes_answers_deaf_to_gain() -> None:
+    y = music(12.0, 16000)
+    rule = WindowRule(12.0, 12.0)
+    arrays = {}
+    for name, spec in (("plain", DEEP), ("level", {**DEEP, "level": -14.0})):
+        arrays[name] = [
+            extract_samples(gain * y, 16000, {"d": make_input(spec)}, rule).arrays["d"]
+            for gain in (1.0, 0.1)
+        ]
+    assert not np.allclose(*arrays["plain"], atol=1e-3)
+    np.testing.assert_allclose(*arrays["level"], rtol=1e-3, atol=1e-4)
+    assert not np.allclose(arrays["plain"][0], arrays["level"][0], atol=1e-3)
+
+
+def test_a_level_is_another_input_and_none_is_the_old_one() -> None:
+    plain, level = make_input(DEEP), make_input({**DEEP, "level": -14})
+    assert "level" not in plain.to_json()
+    assert level.to_json() == {**plain.to_json(), "level": -14.0}
+    assert level.fingerprint() != plain.fingerprint() == make_input({**DEEP}).fingerprint()
+    assert level.stem() != plain.stem()
 
 
 @pytest.mark.usefixtures("backbone")

@@ -52,6 +52,15 @@ def test_logistic_is_multinomial_on_standardised_columns(sides, C, to_unit):
     assert np.allclose(ours.predict_proba(other.astype(np.float64)), expected, atol=1e-4)
 
 
+def test_logistic_on_directions_does_not_hear_how_long_a_row_is(sides):
+    X, y, other, _ = sides
+    ours = models.make("logistic", 4, C=0.1, direction=True).fit(X.astype(np.float64), y)
+    Z, held = standard(unit(X.astype(np.float64)), unit(other.astype(np.float64)))
+    expected = LogisticRegression(C=0.1, max_iter=5000).fit(Z, y).predict_proba(held)
+    assert np.allclose(ours.predict_proba(other.astype(np.float64)), expected, atol=1e-4)
+    assert np.allclose(ours.predict_proba(7.0 * other.astype(np.float64)), expected, atol=1e-4)
+
+
 def test_logistic_minimises_its_loss(sides):
     """The gradient of the penalised likelihood is nought at the solution."""
     X, y, *_ = sides

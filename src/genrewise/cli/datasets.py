@@ -1,4 +1,4 @@
-"""``genrewise datasets``: look at a data set, check a copy, split it, make a synthetic one."""
+"""``genrewise datasets``: look at a data set, check a copy, split it, get or make one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from genrewise.cli.options import names, no_colour_option
 from genrewise.cli.output import Progress, json_text, ready_stdout, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from genrewise.training.datasets import Dataset
     from genrewise.training.datasets.scan import Facts
 
@@ -77,7 +79,7 @@ def _unreadable(dataset: Dataset, audio: bool, workers: int) -> tuple[tuple[str,
 
 @click.group()
 def datasets() -> None:
-    """Look at a data set, check a copy, split it, make a synthetic one."""
+    """Look at a data set, check a copy, split it, get one, make a synthetic one."""
 
 
 @datasets.command("list")
@@ -256,3 +258,79 @@ def synthetic(output: Path, tracks: int, seconds: float, seed: int, genres: list
 
     generate(output, tracks, seconds, seed, genres=genres)
     say(f"{output}: written")
+
+
+def _show_built(values: Mapping[str, Any]) -> None:
+    """What a fetched data set holds, a row a label."""
+    rows = [(name, "", one) for name, one in values["labels"].items()]
+    rows += [("", name, one) for name, one in values["outside"].items()]
+    if values["unlabelled"]["tracks"]:
+        rows.append(("", "", values["unlabelled"]))
+    table(
+        ("label", "outside", "tracks", "hours", "groups"),
+        [
+            (label, word, str(one["tracks"]), f"{one['hours']:.2f}", str(one["groups"]))
+            for label, word, one in rows
+        ],
+        right=(2, 3, 4),
+    )
+
+
+@datasets.command()
+@no_colour_option
+@click.argument("name", metavar="NAME")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Take the packages (.deb files) from here; fetch nothing.",
+)
+@click.option(
+    "--all/--labelled",
+    "everything",
+    default=False,
+    help="Also packages of whose music nobody says a genre; by default those with labels.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def get(
+    ctx: click.Context,
+    *,
+    name: str,
+    output: Path,
+    source: Path | None,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Get a data set that can be fetched: free-music, from Debian's packages.
+
+    A folder a package, manifest.csv, and outside.csv for music outside GTZAN's ten genres.
+    The same command goes on where it was ended: what is there is not fetched again.  Exit
+    code 1 where a package could not be had.
+    """
+    from genrewise.training.datasets.free_music import get as build
+    from genrewise.training.datasets.free_music_rows import summary
+    from genrewise.training.datasets.known import KNOWN, refuse_to_fetch
+
+    if name != "free-music":
+        raise refuse_to_fetch(name, KNOWN)
+    built = build(output, source, everything=everything, progress=say)
+    values = summary(built)
+    if as_json:
+        ready_stdout().write(json_text(values, 1) + "\n")
+    else:
+        _show_built(values)
+    lost = [state.package for state in built.states if state.state == "failed"]
+    if lost:
+        say(f"{output}: without {', '.join(lost)}", fg="yellow")
+    else:
+        say(f"{output}: manifest.csv, {len(built.rows)} tracks of {len(built.states)} packages")
+    ctx.exit(int(bool(lost)))

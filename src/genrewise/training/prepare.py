@@ -156,7 +156,11 @@ def _looked_at(job: Job, dataset: Dataset) -> tuple[Dataset, DataReport, dict[in
     report = data_report(dataset, facts, pairs)
     job.say(f"{report.clips} clips of {report.tracks} tracks in {report.groups} groups")
     _warn(job, report)
-    return _together(job, dataset, pairs), report, {i: f.error for i, f in enumerate(facts) if f.error}
+    return (
+        _together(job, dataset, pairs),
+        report,
+        {i: f.error for i, f in enumerate(facts) if f.error},
+    )
 
 
 def _need_libraries() -> None:

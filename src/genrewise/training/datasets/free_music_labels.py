@@ -268,7 +268,7 @@ ac7ebea1054d0e2ab4b4f6a8f5fbd51c07d338176c516cf32ffff50a5173937d  terminal.ogg
         "",
         "electronic",
         """\
-b33102bc0984c351a9ed7680658ca3dcbd351bee74345f596bbadadde10eacc0  digital-pursuit.ogg
+b33102bc0984c351a9ed7680658ca3dcbd351bee74345f596bbadadde10eacc0  sound/cdtracks/digital-pursuit.ogg
 """,
     ),
     Reviewed(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ARCHIVES", "KNOWN", "Known"]
+from genrewise.errors import DatasetError, GenrewiseError, UnknownName
+
+__all__ = ["ARCHIVES", "KNOWN", "Known", "refuse_to_fetch"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ KNOWN: Mapping[str, Known] = {
         " as for fma",
         "made in the cache by its name",
     ),
+    "free-music": Known(
+        "free music of games from Debian's packages, some 70 tracks with their authors' own"
+        " genres, most classical and metal, and hundreds without; other recordings than GTZAN",
+        "manifest.csv with label (one of GTZAN's ten, or empty), outside, group, package, licence;"
+        " outside.csv has the music outside the ten",
+        "genrewise datasets get free-music -o FOLDER, on Debian and systems made of it; --all for"
+        " the music without labels; --from FOLDER for packages at hand",
+    ),
     "synthetic": Known(
         "twelve made-up genres, rendered by numpy",
         "synthetic:tracks_per_genre=6,seconds=5,seed=0,genres=12,tracks_per_artist=3",
@@ -71,3 +81,20 @@ ARCHIVES: Mapping[str, str] = {
     "fma_large.zip": "497109f4dd721066b5ce5e5f250ec604dc78939e",
     "fma_full.zip": "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab",
 }
+
+
+def refuse_to_fetch(name: str, known: Mapping[str, Known]) -> GenrewiseError:
+    """The error for a data set that cannot be fetched, with how to come by it.
+
+    Parameters
+    ----------
+    name : str
+    known : mapping of str to Known
+    """
+    if name not in known:
+        return UnknownName("data set to get", name, known)
+    return DatasetError(
+        f"{name} is not one that can be fetched",
+        "free-music",
+        f"how to come by it: {known[name].get}",
+    )

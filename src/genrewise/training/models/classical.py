@@ -249,6 +249,7 @@ def logistic(
     C: float = 0.05,
     class_weight: Any = None,
     unit: bool = False,
+    direction: bool = False,
     max_iter: int = 2000,
 ) -> Pipeline:
     """Multinomial logistic regression with an L2 penalty on standardised columns.
@@ -259,9 +260,13 @@ def logistic(
         Inverse regularisation; with `unit` rows are short, so try 10 and more.
     unit : bool
         Scale every row to unit length after standardising.
+    direction : bool
+        Scale every row to unit length before standardising: the direction of an embedding says
+        what is heard, its length mostly how much of it.
     """
     model = LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter, random_state=seed)
-    return _scaled(model, unit)
+    scaled = _scaled(model, unit)
+    return Pipeline([("direction", Normalizer()), *scaled.steps]) if direction else scaled
 
 
 #: Distances below this count as this: copies of a row would divide by rounding errors.
