@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "votes",
         "bundle",
         "bundle_info",
+        "evidence",
         "input_base",
         "sample_inputs",
         "input_kinds",
@@ -56,7 +57,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "numpy": (
         *("audio", "windows.py", "votes.py", "input_base.py", "input_kinds.py"),
         *("inputs.py", "sample_inputs.py"),
-        *("inference.py", "cut.py"),
+        *("inference.py", "evidence.py", "cut.py"),
         *("features/", "backbone/", "library/", "training/", "web/"),
     ),
     "onnx": ("backbone/", "training/"),

@@ -271,7 +271,8 @@ def _check_embedding(values: Mapping[str, Any]) -> None:
     spec, n = values["embedding"], len(values["labels"])
     if not spec:
         return
-    _keys(spec, ("file", "inputs", "size", "centres"), "embedding", all_=True)
+    keys = ("file", "inputs", "size", "centres")
+    _keys({k: v for k, v in spec.items() if k != "tracks"}, keys, "embedding", all_=True)
     _check_network(values, spec, "the embedding")
     size, centres = spec["size"], spec["centres"]
     _need(isinstance(size, int) and size > 0, f"an embedding of {size!r:.60} values", "1 or more")
@@ -280,6 +281,22 @@ def _check_embedding(values: Mapping[str, Any]) -> None:
     _need(shaped, "centres of the embedding", f"{n} rows of {size} numbers")
     right = all(_is_number(value) for row in centres for value in row)
     _need(right, "centres of the embedding", "numbers")
+    if "tracks" in spec:
+        _check_tracks(values, spec["tracks"])
+
+
+def _check_tracks(values: Mapping[str, Any], tracks: Any) -> None:
+    """The tracks that the model learned from."""
+    _need(isinstance(tracks, dict), "tracks of the embedding", "an object")
+    _keys(tracks, ("file", "names", "labels"), "tracks of the embedding", all_=True)
+    file, names, labels = tracks["file"], tracks["names"], tracks["labels"]
+    there = isinstance(file, str) and file in values["files"] and file != CARD
+    _need(there, f"tracks of the embedding: no file {file!r:.60}", "one that is in the model file")
+    right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    _need(right, "names of tracks", "texts")
+    right = isinstance(labels, list) and len(labels) == len(names)
+    right = right and all(type(c) is int and 0 <= c < len(values["labels"]) for c in labels)
+    _need(right, "labels of tracks", f"{len(names)} places among the model's labels")
 
 
 def parse(values: Any, source: str) -> BundleInfo:

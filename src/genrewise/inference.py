@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from genrewise import bundle as bundles
 from genrewise.audio import Source
 from genrewise.errors import BundleError, RecipeError, UnknownName
+from genrewise.evidence import KnownTracks, Neighbour
 from genrewise.input_kinds import open_session, run_session
 from genrewise.inputs import Extracted, Input, extract, extract_samples, joined, make_input
 from genrewise.votes import VOTES, temper, vote
@@ -87,6 +88,9 @@ class Prediction:
     embedding : ndarray, shape (size,), float32
         Unit length; empty where the model has none.
     model : str
+    nearest : tuple of Neighbour
+        Tracks that the model learned from and that sound most alike, the nearest first; none
+        where its file does not hold them.
     """
 
     genre: str | None
@@ -103,6 +107,7 @@ class Prediction:
     deciding: tuple[Segment, ...]
     embedding: F32
     model: str
+    nearest: tuple[Neighbour, ...] = ()
 
 
 class _Network:
@@ -177,6 +182,19 @@ class Classifier:
             for name, data in self._bundle.files.items()
         }
         self._weights = np.array([member.weights for member in self.info.members])
+        self._tracks = self._known_tracks(str(path))
+
+    def _known_tracks(self, path: str) -> KnownTracks | None:
+        """What the model learned from, where its file says so."""
+        spec = self.info.embedding.get("tracks")
+        if not spec:
+            return None
+        data, size = self._bundle.files[spec["file"]], 2 * self.info.embedding["size"]
+        if len(data) != size * len(spec["names"]):
+            raise BundleError(
+                f"{path}: {spec['file']} of {len(data)} bytes", f"{size} for each track"
+            )
+        return KnownTracks(spec, self.labels, data)
 
     def _inputs(self, threads: int) -> dict[str, Input]:
         """The inputs, made as they were when the model learned."""
@@ -302,6 +320,7 @@ class Classifier:
             deciding=() if silent else self._deciding(found.windows, calibrated, heard, best),
             embedding=embedding,
             model=self.name,
+            nearest=self._tracks.nearest(embedding) if self._tracks and not silent else (),
         )
 
     def _doubt(self, confidence: float, distance: float) -> str:

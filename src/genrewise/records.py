@@ -93,6 +93,10 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
         "lost": float(prediction.lost),
         "distance": float(prediction.distance),
         "deciding": [_span(s) for s in prediction.deciding],
+        "nearest": [
+            {"track": n.track, "genre": n.genre, "similarity": n.similarity}
+            for n in prediction.nearest
+        ],
     }
     if job.timeline:
         found["timeline"] = [_span(s) for s in prediction.timeline]

@@ -30,6 +30,10 @@ def answer(genre: str | None = "rock", **more: Any) -> dict[str, Any]:
         "lost": 0.0,
         "distance": 1.5,
         "deciding": [{"start": 30.0, "stop": 33.0, "genre": "rock", "confidence": 0.9}],
+        "nearest": [
+            {"track": "rock.00017", "genre": "rock", "similarity": 0.9},
+            {"track": "pop.00003", "genre": "pop", "similarity": 0.8},
+        ],
         "timeline": [
             {"start": 0.0, "stop": 3.0, "genre": "rock", "confidence": 0.6},
             {"start": 3.0, "stop": 6.0, "genre": "rock", "confidence": 0.8},
@@ -115,8 +119,9 @@ def test_the_timeline_joins_neighbours() -> None:
         "     0:00.0 –  0:06.0  rock  0.70",
         "     0:06.0 –    3:05  blues  0.50",
         "    decided by 0:30.0 – 0:33.0",
+        "    sounds like rock.00017 (rock), pop.00003 (pop)",
     ]
-    silent = answer(None, reason="silent", timeline=[], deciding=[])
+    silent = answer(None, reason="silent", timeline=[], deciding=[], nearest=[])
     assert shown("table", silent, timeline=True).splitlines()[2:] == ["    unknown: silent"]
 
 

@@ -240,6 +240,7 @@ def test_bundle_json_that_is_none(tmp_path: Path, text: bytes) -> None:
 
 
 EMBEDDING = {"file": "place.onnx", "inputs": ["s"], "size": 3, "centres": [[0, 0, 0], [1, 1, 1]]}
+TRACKS = {"file": "place.onnx", "names": ["a", "b"], "labels": [0, 1]}
 MEMBER = {"file": "tiny.onnx", "inputs": ["s"], "weights": [1.0, 1.0]}
 
 
@@ -297,6 +298,19 @@ MEMBER = {"file": "tiny.onnx", "inputs": ["s"], "weights": [1.0, 1.0]}
         ({"embedding": {**EMBEDDING, "centres": [[0, 0], [1, 1]]}}, "2 rows of 3 numbers"),
         ({"embedding": {**EMBEDDING, "centres": [[0, 0, None], [1, 1, 1]]}}, "expected numbers"),
         ({"embedding": {**EMBEDDING, "file": "gone"}}, "the embedding: no network 'gone'"),
+        *(
+            ({"embedding": {**EMBEDDING, "tracks": tracks}}, text)
+            for tracks, text in (
+                ([], "tracks of the embedding; expected an object"),
+                ({**TRACKS, "genres": []}, "unknown key 'genres' in tracks of the embedding"),
+                ({"file": "place.onnx", "names": []}, "tracks of the embedding without 'labels'"),
+                ({**TRACKS, "file": "gone"}, "no file 'gone'"),
+                ({**TRACKS, "names": ["a", 2]}, "names of tracks; expected texts"),
+                ({**TRACKS, "labels": [0]}, "labels of tracks; expected 2 places"),
+                ({**TRACKS, "labels": [0, 2]}, "labels of tracks; expected 2 places"),
+                ({**TRACKS, "labels": [0, True]}, "labels of tracks; expected 2 places"),
+            )
+        ),
         ({"multi_label": 0}, "multi_label in bundle.json is 0; expected true or false"),
         ({"versions": {"numpy": 2}}, "versions"),
         ({"metrics": []}, "metrics in bundle.json is \\[\\]; expected an object"),

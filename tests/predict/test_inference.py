@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import genrewise
 from genrewise.bundle import Calibration, Member, Unknown
 from genrewise.errors import AudioError, BundleError, RecipeError, UnknownName
+from genrewise.evidence import packed
 from genrewise.features.statistics import names
 from genrewise.inference import Classifier, Prediction, classify
 from genrewise.inputs import extract_samples, make_input
@@ -150,6 +151,26 @@ def test_the_distance_by_hand(make: Make, sounds: Sounds) -> None:
     expected = np.sqrt(((centres - z) ** 2).sum(axis=1).min() / 3)
     assert found.distance == pytest.approx(expected, rel=1e-3)
     np.testing.assert_allclose(found.embedding, z / np.linalg.norm(z), atol=1e-4)
+
+
+def test_the_tracks_it_learned_from_that_sound_alike(make: Make, sounds: Sounds) -> None:
+    y, plain = sounds["noise"](6.0), Classifier(make())
+    own = plain.predict(y, SR)
+    assert own.nearest == ()  # of a file that does not hold them
+    away = np.array([[0.0, 0.0, 1.0], own.embedding, own.embedding * [1.0, 0.5, 1.0]])
+    tracks = {"file": "tracks.f16", "names": ["c", "same", "near"], "labels": [1, 0, 1]}
+    embedding = {**plain.info.embedding, "tracks": tracks}
+    model = Classifier(make({"tracks.f16": packed(away)}, embedding=embedding))
+    found = model.predict(y, SR).nearest
+    assert [(n.track, n.genre) for n in found] == [
+        ("same", "noise"),
+        ("near", "tone"),
+        ("c", "tone"),
+    ]
+    assert found[0].similarity == pytest.approx(1.0, abs=1e-3)
+    assert model.predict(0 * y, SR).nearest == ()  # silence sounds like nothing
+    with pytest.raises(BundleError, match=r"tracks\.f16 of 12 bytes; expected 6 for each track"):
+        Classifier(make({"tracks.f16": packed(away[:2])}, embedding=embedding))
 
 
 def test_a_model_without_an_embedding(make: Make, sounds: Sounds) -> None:

@@ -13,6 +13,7 @@ import pytest
 from genrewise import bundle as bundles
 from genrewise.bundle import Bundle
 from genrewise.errors import DatasetError, ParityError
+from genrewise.evidence import KnownTracks
 from genrewise.inputs import make_input
 from genrewise.training import export, models
 from genrewise.training import run as running
@@ -339,6 +340,24 @@ def test_a_bundle_says_what_it_was_made_of(problem: Problem, recipe: Any) -> Non
     assert info.versions["genrewise"]
     assert info.embedding is not None
     assert len(info.embedding["centres"]) == 3
+
+
+def test_a_bundle_knows_the_tracks_it_learned_from(problem: Problem, recipe: Any) -> None:
+    problem = real_width(problem)
+    result = run(problem, recipe)
+    bundle = exported(result)
+    spec = bundle.info.embedding["tracks"]
+    items = [problem.dataset.items[i] for i in problem.pool]
+    assert spec["names"] == [item.track for item in items]
+    assert [problem.dataset.labels[c] for c in spec["labels"]] == [item.label for item in items]
+    tracks = KnownTracks(spec, problem.dataset.labels, bundle.files[spec["file"]])
+    size, first = bundle.info.embedding["size"], problem.pool[3]
+    rows = np.flatnonzero(problem.table.item == first)
+    z = result.ships.embedding.map(problem.table.arrays["x"][rows]).mean(axis=0)
+    assert len(bundle.files[spec["file"]]) == 2 * size * len(items)
+    (itself,) = tracks.nearest((z / np.linalg.norm(z)).astype(np.float32), 1)
+    assert itself.track == problem.dataset.items[first].track
+    assert itself.similarity == pytest.approx(1.0, abs=2e-3)
 
 
 def test_a_refitted_bundle_counts_all_clips(problem: Problem, make_recipe: Make) -> None:

@@ -143,6 +143,9 @@ class _Rows:
         spans = [f"{clock(s['start'])} – {clock(s['stop'])}" for s in record["deciding"]]
         if spans:
             table.note(f"    decided by {', '.join(spans)}")
+        alike = [f"{n['track']} ({n['genre']})" for n in record["nearest"]]
+        if alike:
+            table.note(f"    sounds like {', '.join(alike)}")
         if record["genre"] is None and record["reason"]:
             table.note(f"    unknown: {record['reason']}")
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise import bundle as bundles
+from genrewise.evidence import packed
 from genrewise.inputs import joined, make_input
 from genrewise.training import splits
 from genrewise.training.card import chosen_by
@@ -227,11 +228,28 @@ def _embedding_file(problem: Problem, ships: Fitted) -> bytes:
     return embedding_onnx(first, shape, embedding.matrix, embedding.offset)
 
 
-def _learnt(recipe: Recipe, problem: Problem) -> int:
+def _learnt(recipe: Recipe, problem: Problem) -> list[int]:
     """Items that what ships was fitted on."""
     if recipe.fit.refit == "all" and problem.test:
-        return len({*problem.pool, *problem.test})
-    return len(problem.split.train if recipe.fit.choose == "holdout" else problem.pool)
+        return sorted({*problem.pool, *problem.test})
+    return sorted(problem.split.train if recipe.fit.choose == "holdout" else problem.pool)
+
+
+#: File of the embeddings of the tracks that were learnt from, and how many at the most.
+_TRACKS, _MOST_TRACKS = "tracks.f16", 2000
+
+
+def _tracks(result: Run) -> tuple[bytes, dict[str, Any]]:
+    """Embeddings of the tracks that were learnt from, and their names, for "sounds like"."""
+    problem, ships, key = result.problem, result.ships, result.ships.names[0]
+    learnt = _learnt(result.recipe, problem)
+    chosen = learnt[:: -(-len(learnt) // _MOST_TRACKS)]
+    rows = np.flatnonzero(np.isin(problem.table.item, chosen) & problem.table.heard)
+    x = embedded(problem, result.recipe, ships.estimators[key], key, rows)
+    items, points = clip_means(ships.embedding.map(x), problem.table.item[rows])
+    own = [problem.dataset.items[i] for i in items.tolist()]
+    where = {"names": [i.track for i in own], "labels": [int(problem.y[i]) for i in items]}
+    return packed(points), {"file": _TRACKS, **where}
 
 
 def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> bundles.Bundle:
@@ -258,6 +276,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
         members.append(bundles.Member(f"{key}.onnx", member.inputs, weights))
     embedding = ships.embedding
     files["embedding.onnx"] = _embedding_file(problem, ships)
+    files[_TRACKS], tracks = _tracks(result)
     used = {i for m in members for i in m.inputs} | set(ships.embedding_inputs)
     specs = {i: make_input(recipe.features[i]) for i in recipe.features if i in used}
     info = bundles.BundleInfo(
@@ -279,6 +298,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
             "inputs": list(ships.embedding_inputs),
             "size": int(embedding.matrix.shape[1]),
             "centres": embedding.centres.round(5).tolist(),
+            "tracks": tracks,
         },
         training={
             "data": problem.dataset.name,
@@ -287,7 +307,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
             "rule": problem.split.rule,
             "seed": recipe.split.seed,
             "refit": recipe.fit.refit,
-            "clips": _learnt(recipe, problem),
+            "clips": len(_learnt(recipe, problem)),
         },
         metrics=dict(metrics),
         versions=versions(),
