@@ -9,8 +9,8 @@ A block names what fills it and, where that needs one, the result: ``genres smal
 Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by ``genrewise run``,
 ``train`` and ``sweep``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
 ``systems``, ``compare``, ``splits``, ``sweeps`` and those of `COMPARED` show what is there.
-``evaluated``, ``collections``, ``against`` and ``damaged`` are tables of an evaluation that
-``--take DIR NAME`` kept as ``results/evaluate/NAME.json``.
+``evaluated``, ``strangers``, ``collections``, ``against`` and ``damaged`` are tables of an
+evaluation that ``--take DIR NAME`` kept as ``results/evaluate/NAME.json``.
 """
 
 from __future__ import annotations
@@ -283,6 +283,9 @@ def evaluation(kind: str) -> Callable[[str], str]:
     return block
 
 
+#: Tables of an evaluation.
+EVALUATED = ("evaluated", "strangers", "collections", "against", "damaged")
+
 KINDS: dict[str, Callable[[str], str]] = {
     "benchmark": benchmark,
     "compare": compare,
@@ -296,7 +299,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "systems": systems,
     "unknown": unknown,
     **{kind: compared(kind) for kind in COMPARED},
-    **{kind: evaluation(kind) for kind in ("evaluated", "collections", "against", "damaged")},
+    **{kind: evaluation(kind) for kind in EVALUATED},
 }
 
 

@@ -80,6 +80,8 @@ DUEL = {
     "difference": -0.125,
     "interval": [-0.4, 0.2],
 }
+SHARES = {"n": 3, "groups": 2, "n_answered": 2, "answered": 2 / 3, "taken_for": {"a": 1, "b": 1}}
+STRANGE = {**SHARES, "interval": [0.25, 1.0], "per_label": {"polka": SHARES}}
 FALL = {
     "model": "mine",
     "first": "a",
@@ -117,6 +119,8 @@ def test_an_evaluation_needs_a_name(figures: ModuleType, tmp_path: Path) -> None
     ("kind", "line"),
     [
         ("evaluated", "| accuracy | 0.750 | 0.750 | 0.750 |"),
+        ("strangers", "| polka | 3 | 2 | 2 | 0.667 | – | a 1, b 1 |"),
+        ("strangers", "| all | 3 | 2 | 2 | 0.667 | 0.250–1.000 | a 1, b 1 |"),
         ("collections", "| dub | 3 | 4 | 1.000 | 0.500 | +50.0 | – |"),
         ("collections", "| mean | – | – | 1.000 | 0.500 | +50.0 | +10.0 to +80.0 |"),
         ("against", "| clip | 8 | 0.750 | 0.875 | 5 | 1 | 2 | 0 | -12.5 | -40.0 to +20.0 | 1 |"),
@@ -127,7 +131,8 @@ def test_a_block_shows_its_table_and_commit(
     figures: ModuleType, tmp_path: Path, kind: str, line: str
 ) -> None:
     duel = {"model": "theirs", "labels": ["dub"], "clip": DUEL, "track": DUEL, "scores": {}}
-    whole = one(against=duel, robustness={"rows": [ROW], "untouched": [], "failed": []})
+    damaged = {"rows": [ROW], "untouched": [], "failed": []}
+    whole = one(against=duel, robustness=damaged, strangers=STRANGE)
     take(figures, tmp_path / "run", {"model": "mine", "sets": [whole], "falls": [FALL]}, "all")
     filled, missing = figures.fill(f"<!-- generated: {kind} all -->\n<!-- end -->")
     assert missing == []
@@ -135,9 +140,30 @@ def test_a_block_shows_its_table_and_commit(
     assert "\nCommit abc1234567.\n" in filled
 
 
+def test_a_set_of_strangers_alone_has_their_table_and_no_other(
+    figures: ModuleType, tmp_path: Path
+) -> None:
+    alone = one(strangers=STRANGE, against={"model": "theirs", "labels": [], "scores": {}})
+    alone = {key: value for key, value in alone.items() if key not in {"window", "clip", "track"}}
+    take(figures, tmp_path / "run", alone, "alone")
+    filled, missing = figures.fill("<!-- generated: strangers alone -->\n<!-- end -->")
+    assert missing == []
+    assert "mine on theirs, valid part, by clip; labels that the model does not know" in filled
+    for kind in ("evaluated", "collections", "against", "damaged"):
+        _, missing = figures.fill(f"<!-- generated: {kind} alone -->\n<!-- end -->")
+        assert missing == [f"results/evaluate/alone.json has no table {kind}"]
+    both = {"model": "mine", "sets": [alone, one()], "falls": [], "strangers": STRANGE}
+    take(figures, tmp_path / "run", both, "both")
+    filled, _ = figures.fill("<!-- generated: strangers both -->\n<!-- end -->")
+    assert filled.count("| outside | n | groups | answered | share | 95 % | taken for |") == 2
+    assert "mine on all sets, by clip; labels" in filled
+    filled, _ = figures.fill("<!-- generated: evaluated both -->\n<!-- end -->")
+    assert filled.count("| accuracy | 0.750 |") == 1
+
+
 def test_a_table_that_is_not_there_is_named(figures: ModuleType, tmp_path: Path) -> None:
     take(figures, tmp_path / "run", one(), "alone")
-    for kind in ("collections", "against", "damaged"):
+    for kind in ("strangers", "collections", "against", "damaged"):
         _, missing = figures.fill(f"<!-- generated: {kind} alone -->\n<!-- end -->")
         assert missing == [f"results/evaluate/alone.json has no table {kind}"]
     _, missing = figures.fill("<!-- generated: evaluated none -->\n<!-- end -->")
@@ -156,10 +182,12 @@ def test_kept_evaluations_have_figures_and_a_commit_that_is_here(path: Path) -> 
     assert re.fullmatch("[0-9a-f]{10}", values["commit"])
     assert not re.search(r"\.(?:opus|wav|mp3|au)\b", text)
     for found in values.get("sets", [values]):
-        for name in ("clip", "track"):
+        assert "track" in found or "strangers" in found
+        for name in {"clip", "track", "strangers"} & set(found):
             assert found[name]["n"] > 0
             low, high = found[name]["interval"]
-            assert 0 <= low <= found[name]["accuracy"] <= high <= 1
+            share = found[name]["answered" if name == "strangers" else "accuracy"]
+            assert 0 <= low <= share <= high <= 1
     if (ROOT / ".git").exists():
         command = ["git", "merge-base", "--is-ancestor", values["commit"], "HEAD"]
         assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0

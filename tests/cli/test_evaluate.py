@@ -277,3 +277,100 @@ def test_the_folder_of_a_report(evaluate: Any, music: Path, other: Path, tmp_pat
         r["truth"] == r["answer"] for r in rows if (r["model"], r["level"]) == ("tiny", "clip")
     ]
     assert sum(right) == 4
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """Of labels that the model does not know: three tones, a noise, and a silence."""
+    folder = write(tmp_path / "strange", polka=3)
+    (folder / "hiss").mkdir()
+    soundfile.write(folder / "hiss" / "a.wav", np.random.default_rng(1).uniform(-0.5, 0.5, SR), SR)
+    soundfile.write(folder / "hiss" / "b.wav", np.zeros(SR), SR)
+    return folder
+
+
+#: Rows of that table: n, groups, answered, its share, what it was taken for.
+HISS, POLKA = (
+    ["hiss", "2", "2", "1", "0.500", "noise", "1"],
+    ["polka", *"333", "1.000", "tone", "3"],
+)
+ALL = ["all", "5", "5", "4", "0.800"]
+
+
+def test_strangers_alone(evaluate: Any, strange: Path) -> None:
+    code, out, err = evaluate(strange)
+    assert (code, out) == (2, "")
+    assert "strange: none of its labels (hiss, polka)" in err
+    code, out, err = evaluate(strange, "--outside")
+    assert code == 0
+    head, hiss, polka, every = lines(out)
+    assert head[:5] == ["outside,", "strange", "n", "groups", "answered"]
+    assert (hiss, polka, every[:5], every[6:]) == (HISS, POLKA, ALL, ["tone", "3,", "noise", "1"])
+    assert every[5].startswith("0.")
+    assert "left out" not in err
+    assert "warning: strange: no clip with a label of tiny, so no accuracy\n" in err
+
+
+def test_strangers_beside_others(evaluate: Any, music: Path, strange: Path) -> None:
+    write(music, polka=1)
+    code, out, err = evaluate(music, "--outside", strange)
+    assert code == 0
+    levels, *tables = (part.splitlines() for part in out.split("\n\n"))
+    assert [line.split()[2:5] for line in levels[1:]] == [
+        ["window", "5", "0.800"],
+        ["clip", "5", "0.800"],
+        ["track", "5", "0.800"],
+    ]
+    assert [one[0].split("  ")[0] for one in tables] == [
+        "outside, é music",
+        "outside, strange",
+        "outside, all sets",
+    ]
+    assert tables[2][2].split() == ["polka", *"444", "1.000", "tone", "4"]
+    assert tables[2][3].split()[:5] == ["all", "6", "6", "5", "0.833"]
+    assert "which the model does not know" not in err
+    code, out, err = evaluate(music)
+    assert "outside" not in out
+    assert "left out: polka, which the model does not know\n" in err
+
+
+def test_strangers_of_two_models(evaluate: Any, strange: Path, other: Path) -> None:
+    code, out, _ = evaluate(strange, "--outside", "--against", other)
+    assert code == 0
+    first, second = (part.splitlines() for part in out.split("\n\n"))
+    assert second[0].startswith("outside, strange, other  n")
+    assert first[2].split()[-2:] == ["tone", "3"]
+    assert second[2].split()[-2:] == ["noise", "3"]
+
+
+def test_the_report_of_strangers_alone(evaluate: Any, strange: Path, tmp_path: Path) -> None:
+    (strange / "polka" / "bad.mp3").write_bytes(b"words, not music. " * 40)
+    code, out, err = evaluate(strange, "--outside", "--json", "-o", tmp_path / "report")
+    assert code == 1
+    assert err.count("polka/bad.mp3: ") == 1
+    found = json.loads(out)
+    assert (found["strangers"]["n"], found["strangers"]["n_answered"]) == (5, 4)
+    assert not {"window", "clip", "track"} & set(found)
+    kept = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert kept["strangers"]["per_label"] == found["strangers"]["per_label"]
+    with (tmp_path / "report" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["level"], r["truth"], r["answered"]) for r in rows] == [
+        ("clip", "hiss", "True"),
+        ("clip", "hiss", "False"),
+        *[("clip", "polka", "True")] * 3,
+    ]
+    assert (tmp_path / "report" / "table.tex").read_text("utf-8").count(r"\begin{table}") == 1
+
+
+def test_how_many_can_be_answered_at_five_per_cent(evaluate: Any, tmp_path: Path) -> None:
+    """The model is surer of tones than of noise, and here the noise is where it is wrong."""
+    folder = write(tmp_path / "m", tone=3)
+    y = np.random.default_rng(0).uniform(-0.5, 0.5, SR)
+    soundfile.write(folder / "tone" / "really noise.wav", y, SR)
+    code, out, _ = evaluate(folder)
+    assert code == 0
+    head, *rows = out.splitlines()
+    assert head.endswith("  ECE  at 5 % wrong")
+    assert [row[head.index("at 5 %") :].strip() for row in rows] == ["", "", "75%"]
+    assert json.loads(evaluate(folder, "--json")[1])["track"]["answered_at_5_percent_wrong"] == 0.75

@@ -20,16 +20,17 @@ import soundfile
 
 from genrewise.cli import main
 from genrewise.errors import DatasetError
+from genrewise.labels import LABEL_SETS
 from genrewise.training import datasets
 from genrewise.training.datasets import (
     debian,
     free_music,
     free_music_labels,
-    free_music_rows,
 )
 from genrewise.training.datasets.free_music import get
 from genrewise.training.datasets.free_music_labels import Reviewed, label_of
 from genrewise.training.datasets.free_music_packages import PACKAGES, Package
+from genrewise.training.mapping import match
 
 DPKG = shutil.which("dpkg-deb")
 needs_dpkg = pytest.mark.skipif(DPKG is None, reason="no dpkg-deb here")
@@ -88,14 +89,14 @@ def package(name: str = "toy", **more: object) -> Package:
 
 @pytest.fixture
 def review(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say what was reviewed of a package: by path the bytes, the words, label and outside."""
+    """Say what was reviewed of a package: by path the bytes, the words and the label."""
 
-    def say(name: str, **files: tuple[bytes, str, str, str]) -> None:
+    def say(name: str, **files: tuple[bytes, str, str]) -> None:
         found = {}
-        for stem, (content, words, label, outside) in files.items():
+        for stem, (content, words, label) in files.items():
             digest = hashlib.sha256(content).hexdigest()
             path = stem.replace("__", "/") + (".flac" if words == "mixed" else ".ogg")
-            found[path] = (digest, Reviewed(name, words, label, outside, f"{digest}  {path}\n"))
+            found[path] = (digest, Reviewed(name, words, label, f"{digest}  {path}\n"))
         monkeypatch.setitem(free_music_labels._BY_PACKAGE, name, found)  # type: ignore[index]
 
     return say
@@ -133,8 +134,8 @@ def test_a_package_becomes_rows(
     deb(pool, "toy", files)
     review(
         "toy",
-        one=(sounds["long"], "Thrash Metal", "metal", ""),
-        below__two=(sounds["house"], "House", "", "electronic"),
+        one=(sounds["long"], "Thrash Metal", "metal"),
+        below__two=(sounds["house"], "House", "electronic"),
     )
     folder = tmp_path / "data"
     built = get(folder, pool, packages=[package()])
@@ -144,7 +145,6 @@ def test_a_package_becomes_rows(
     there = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert there == [
         "manifest.csv",
-        "outside.csv",
         "toy/below/two.ogg",
         "toy/copyright",
         "toy/one.ogg",
@@ -156,14 +156,13 @@ def test_a_package_becomes_rows(
 
 def assert_rows(table: list[dict[str, str]]) -> None:
     assert list(table[0]) == [
-        *("path", "label", "outside", "group", "track", "title", "artist", "genre_tag"),
+        *("path", "label", "group", "track", "title", "artist", "genre_tag"),
         *("package", "version", "licence", "seconds"),
     ]
     assert [r["path"] for r in table] == ["toy/below/two.ogg", "toy/one.ogg", "toy/three.ogg"]
     assert table[1] == {
         "path": "toy/one.ogg",
         "label": "metal",
-        "outside": "",
         "group": "Bob & Ann Lee",
         "track": "toy/one",
         "title": "First",
@@ -174,10 +173,10 @@ def assert_rows(table: list[dict[str, str]]) -> None:
         "licence": "CC0-1.0",
         "seconds": "46.0",
     }
-    assert [(r["label"], r["outside"], r["genre_tag"]) for r in table] == [
-        ("", "electronic", "House"),
-        ("metal", "", "Thrash Metal"),
-        ("", "", ""),
+    assert [(r["label"], r["genre_tag"]) for r in table] == [
+        ("electronic", "House"),
+        ("metal", "Thrash Metal"),
+        ("", ""),
     ]
 
 
@@ -189,22 +188,22 @@ def test_the_data_set_is_read_with_its_labels_alone(
     deb(pool, "toy", files)
     review(
         "toy",
-        long=(sounds["long"], "Thrash Metal", "metal", ""),
-        house=(sounds["house"], "House", "", "electronic"),
+        long=(sounds["long"], "Thrash Metal", "metal"),
+        house=(sounds["house"], "House", "electronic"),
     )
     folder = tmp_path / "free-music"
     get(folder, pool, packages=[package()])
     labelled = datasets.read(folder)
     assert labelled.name == "free-music"
-    assert [(i.path, i.label, i.group) for i in labelled.items] == [
-        ("toy/long.ogg", "metal", "toy")
+    assert [(i.path, i.label, i.group, i.track) for i in labelled.items] == [
+        ("toy/house.ogg", "electronic", "toy", "toy/house"),
+        ("toy/long.ogg", "metal", "toy", "toy/long"),
     ]
-    assert labelled.warnings == ("2 rows without a label are left out",)
-    outside = datasets.read(folder / free_music_rows.OUTSIDE)
-    assert [(i.path, i.label, i.track) for i in outside.items] == [
-        ("toy/house.ogg", "electronic", "toy/house")
-    ]
-    assert Path(outside.file(0)).is_file()
+    assert labelled.warnings == ("1 rows without a label are left out",)
+    assert Path(labelled.file(0)).is_file()
+    # A model of the ten genres does not know the word for what lies outside them.
+    own = match(labelled.labels, LABEL_SETS["gtzan-10"].labels, {})
+    assert (list(own.known), own.repaired, own.outside) == (["metal"], {}, ("electronic",))
 
 
 @needs_dpkg
@@ -215,9 +214,9 @@ def test_labels_are_of_bytes_not_of_names(
     deb(pool, "toy", files, "2:3.0-1")
     review(
         "toy",
-        one=(sounds["long"], "Metal", "metal", ""),
-        two=(sounds["long"], "Metal", "metal", ""),
-        gone=(sounds["bare"], "Metal", "metal", ""),
+        one=(sounds["long"], "Metal", "metal"),
+        two=(sounds["long"], "Metal", "metal"),
+        gone=(sounds["bare"], "Metal", "metal"),
     )
     told: list[str] = []
     built = get(tmp_path / "data", pool, packages=[package()], progress=told.append)
@@ -232,7 +231,7 @@ def test_labels_are_of_bytes_not_of_names(
     )
     assert told == ["1 of 1 · toy: unpacking, 1 MB", *built.states[0].notes]
     # Another version with the same music is as good.
-    review("toy", two=(sounds["long"], "Metal", "metal", ""))
+    review("toy", two=(sounds["long"], "Metal", "metal"))
     built = get(tmp_path / "again", pool, packages=[package()])
     assert built.states[0].notes == ()
 
@@ -294,7 +293,7 @@ def test_an_interrupt_leaves_what_was_done(
         patched.setattr(free_music, "_look", stop)
         with pytest.raises(KeyboardInterrupt):
             get(folder, pool, everything=True, packages=both)
-    assert sorted(p.name for p in folder.iterdir()) == ["alpha", "manifest.csv", "outside.csv"]
+    assert sorted(p.name for p in folder.iterdir()) == ["alpha", "manifest.csv"]
     assert [r["package"] for r in rows_of(folder / "manifest.csv")] == ["alpha"]
     # A kill leaves more: the folder of the package that was at work.
     (folder / ".beta.part" / "music").mkdir(parents=True)
@@ -322,7 +321,7 @@ def test_a_damaged_package_costs_itself_alone(
     assert note.endswith("expected a whole package. Fetch it again")
     assert "\n" not in note
     assert [r.path for r in built.rows] == ["beta/b.ogg"]
-    assert sorted(p.name for p in folder.iterdir()) == ["beta", "manifest.csv", "outside.csv"]
+    assert sorted(p.name for p in folder.iterdir()) == ["beta", "manifest.csv"]
 
 
 @needs_dpkg
@@ -347,7 +346,7 @@ def test_parts_of_a_song_become_the_song(
     }
     deb(pool, "toy", files)
     digest = hashlib.sha256(song + guitar).hexdigest()
-    review("toy", **{"v1.2": (song + guitar, "mixed", "metal", "")})
+    review("toy", **{"v1.2": (song + guitar, "mixed", "metal")})
     assert label_of("toy")["v1.2.flac"][0] == digest
     folder = tmp_path / "data"
     built = get(folder, pool, packages=[package(parts=("song.ogg", "guitar.ogg"))])
@@ -464,8 +463,8 @@ def test_the_command(
     deb(pool, "beta", {f"{ROOT}/c.ogg": sounds["bare"]})
     review(
         "alpha",
-        a=(sounds["long"], "Thrash Metal", "metal", ""),
-        b=(sounds["house"], "House", "", "electronic"),
+        a=(sounds["long"], "Thrash Metal", "metal"),
+        b=(sounds["house"], "House", "electronic"),
     )
     three = [package("alpha"), package("beta"), package("lost")]
     monkeypatch.setattr(free_music, "PACKAGES", three)
@@ -474,9 +473,9 @@ def test_the_command(
     assert main(command) == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [
-        "label  outside     tracks  hours  groups",
-        "metal                   1   0.01  1",
-        "       electronic       1   0.01  1",
+        "label       tracks  hours  groups",
+        "electronic       1   0.01  1",
+        "metal            1   0.01  1",
     ]
     assert shown.err.splitlines() == [
         "1 of 1 · alpha: unpacking, 1 MB",
@@ -486,8 +485,7 @@ def test_the_command(
     shown = capsys.readouterr()
     values = json.loads(shown.out)
     one = {"tracks": 1, "hours": 0.01, "groups": 1}
-    assert values["labels"] == {"metal": one}
-    assert values["outside"] == {"electronic": one}
+    assert values["labels"] == {"electronic": one, "metal": one}
     assert values["unlabelled"] == one
     assert [(p["package"], p["state"]) for p in values["packages"]] == [
         ("alpha", "kept"),

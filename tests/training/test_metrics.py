@@ -217,6 +217,22 @@ def test_risk_coverage_by_hand():
     assert threshold.tolist() == [0.9, 0.8, 0.3]
 
 
+@pytest.mark.parametrize(
+    ("confidence", "right", "risk", "share"),
+    [
+        ([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], 0.05, 0.5),
+        ([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], 0.25, 1.0),  # a quarter, and no more
+        ([0.6, 0.9, 0.8, 0.7], [1, 1, 1, 0], 0.05, 0.5),  # in any order
+        ([0.9, 0.8], [0, 1], 0.05, 0.0),  # even the surest is wrong
+        ([0.9, 0.9, 0.8], [1, 0, 1], 0.05, 0.0),  # as sure as one that is wrong
+        ([0.9, 0.8], [1, 1], 0.0, 1.0),
+        (np.linspace(1, 0.5, 40), [0] + [1] * 19 + [1, 0] * 10, 0.05, 21 / 40),  # one in 20, 21
+    ],
+)
+def test_coverage_at_risk_by_hand(confidence, right, risk, share):
+    assert metrics.coverage_at_risk(confidence, right, risk) == share
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50))
 def test_full_coverage_has_the_risk_of_all(rows):

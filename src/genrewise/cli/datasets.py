@@ -262,17 +262,16 @@ def synthetic(output: Path, tracks: int, seconds: float, seed: int, genres: list
 
 def _show_built(values: Mapping[str, Any]) -> None:
     """What a fetched data set holds, a row a label."""
-    rows = [(name, "", one) for name, one in values["labels"].items()]
-    rows += [("", name, one) for name, one in values["outside"].items()]
+    rows = list(values["labels"].items())
     if values["unlabelled"]["tracks"]:
-        rows.append(("", "", values["unlabelled"]))
+        rows.append(("", values["unlabelled"]))
     table(
-        ("label", "outside", "tracks", "hours", "groups"),
+        ("label", "tracks", "hours", "groups"),
         [
-            (label, word, str(one["tracks"]), f"{one['hours']:.2f}", str(one["groups"]))
-            for label, word, one in rows
+            (label, str(one["tracks"]), f"{one['hours']:.2f}", str(one["groups"]))
+            for label, one in rows
         ],
-        right=(2, 3, 4),
+        right=(1, 2, 3),
     )
 
 
@@ -312,7 +311,7 @@ def get(
 ) -> None:
     """Get a data set that can be fetched: free-music, from Debian's packages.
 
-    A folder a package, manifest.csv, and outside.csv for music outside GTZAN's ten genres.
+    A folder a package, and manifest.csv with what their authors say of them.
     The same command goes on where it was ended: what is there is not fetched again.  Exit
     code 1 where a package could not be had.
     """

@@ -18,6 +18,9 @@ __all__ = ["evaluate"]
 #: What marks a damage that costs too much.
 OVER = "over 3 points"
 
+#: Columns of the figures by level; the last is that of a set's tracks.
+LEVELS = ("set", *TITLES[1:], "at 5 % wrong")
+
 
 def _pairs(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
     pairs = dict(item.partition("=")[::2] for item in value)
@@ -57,10 +60,51 @@ def _show_levels(sets: Sequence[Mapping[str, Any]]) -> None:
     """Figures by level, a few rows a data set; a second model's below the first's."""
     rows = []
     for one in sets:
-        rows += level_rows(one["dataset"], one)
+        found = [(one["dataset"], one)]
         if "against" in one:
-            rows += level_rows(one["against"]["model"], one["against"]["scores"])
-    table(("set", *TITLES[1:]), rows, right=tuple(range(2, len(TITLES))))
+            found.append((one["against"]["model"], one["against"]["scores"]))
+        for name, scores in found:
+            share = scores.get("track", {}).get("answered_at_5_percent_wrong", 0.0)
+            rows += [
+                (*row, f"{share:.0%}" if row[1] == "track" else "")
+                for row in level_rows(name, scores)
+            ]
+    if rows:  # strangers alone have no figures
+        table(LEVELS, rows, right=tuple(range(2, len(LEVELS))))
+
+
+def _show_strangers(title: str, found: Mapping[str, Any]) -> None:
+    """What became of clips whose label the model does not know."""
+    everything = [*found["per_label"].items(), ("all", found)]
+    rows = [
+        (
+            label,
+            str(one["n"]),
+            str(one["groups"]),
+            str(one["n_answered"]),
+            _share(one["answered"]),
+            _interval(one["interval"]) if "interval" in one else "",
+            ", ".join(f"{genre} {n}" for genre, n in one["taken_for"].items()),
+        )
+        for label, one in everything
+    ]
+    titles = (title, "n", "groups", "answered", "share", "95 % interval", "taken for")
+    table(titles, rows, right=range(1, 6))
+
+
+def _strange(
+    report: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Blocks on strangers and their titles: of each set, of a second model, of all sets."""
+    found = []
+    for one in sets:
+        title = f"outside, {one['dataset']}"
+        second = one.get("against", {})
+        found.append((title, one))
+        found.append((f"{title}, {second.get('model')}", second.get("scores", {})))
+    if len(sets) > 1:
+        found.append(("outside, all sets", report))
+    return [(title, one["strangers"]) for title, one in found if "strangers" in one]
 
 
 def _show_falls(falls: Sequence[Mapping[str, Any]]) -> None:
@@ -165,9 +209,13 @@ def _gap() -> None:
 def _show(report: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]) -> None:
     """All tables on standard output."""
     _show_levels(sets)
+    for k, (title, found) in enumerate(_strange(report, sets)):
+        if k or any("track" in one for one in sets):
+            _gap()
+        _show_strangers(title, found)
     _show_falls(report.get("falls", ()))
     for one in sets:
-        if "against" in one:
+        if "clip" in one.get("against", {}):
             _show_against(one)
         if "robustness" in one:
             _show_robustness(one)
@@ -185,8 +233,10 @@ def _tell(sets: Sequence[Mapping[str, Any]]) -> int:
             say(f"left out: {label}; another label is {name} already. Both: --map {label}={name}")
         for label in one["left_out"]:
             say(f"left out: {label}, as the map says")
+        heard = one.get("strangers", {}).get("per_label", {})
         for label in one["outside"]:
-            say(f"left out: {label}, which the model does not know")
+            if label not in heard:
+                say(f"left out: {label}, which the model does not know")
         lost = [*one["failed"], *one.get("robustness", {}).get("failed", ())]
         for path, reason in dict.fromkeys(map(tuple, lost)):
             say(f"{path}: {reason}")
@@ -241,11 +291,17 @@ def _tell(sets: Sequence[Mapping[str, Any]]) -> int:
 @click.option("--labels", default="", metavar="A,B,…", callback=names, help="These genres only.")
 @click.option("--restrict", is_flag=True, help="Choose among the data set's labels only.")
 @click.option(
+    "--outside",
+    is_flag=True,
+    help="Also the clips of labels that the model does not know: “unknown” is right for them.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(1),
     default=None,
     metavar="N",
-    help="N clips of each data set at the most, spread evenly over genres and groups.",
+    help="N clips of each data set at the most, spread evenly over genres and groups; with"
+    " --outside also N outside.",
 )
 @click.option("--group-by", default="", metavar="RULE", help="What the interval resamples.")
 @click.option(
@@ -271,6 +327,7 @@ def evaluate(
     part: str,
     labels: list[str],
     restrict: bool,
+    outside: bool,
     limit: int | None,
     group_by: str,
     out: Path | None,
@@ -294,6 +351,7 @@ def evaluate(
         part=part,
         labels=tuple(labels),
         restrict=restrict,
+        outside=outside,
         group_by=group_by,
         limit=limit or 0,
         robustness=robustness,

@@ -86,6 +86,11 @@ class Answers:
         kept = tuple(self.items[k] for k in rows)
         return Answers(kept, self.p[rows], self.answered[rows], cells, self.failed)
 
+    @classmethod
+    def none(cls, n_labels: int) -> Answers:
+        """The answers of a model of so many labels that was asked nothing."""
+        return cls((), np.zeros((0, n_labels)), np.zeros(0, dtype=bool), ())
+
     def among(self, keep: Sequence[int]) -> F64:
         """Probabilities of some of the labels, spread over them alone, shape (n, len(keep))."""
         return normalised(self.p[:, list(keep)])
@@ -96,7 +101,9 @@ def normalised(p: F64) -> F64:
     return np.asarray(p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12))
 
 
-def wanted_items(dataset: Dataset, known: Iterable[str], part: str, limit: int) -> list[int]:
+def wanted_items(
+    dataset: Dataset, known: Iterable[str], part: str, limit: int, *, must: bool = True
+) -> list[int]:
     """The items to ask about.
 
     Parameters
@@ -108,11 +115,13 @@ def wanted_items(dataset: Dataset, known: Iterable[str], part: str, limit: int) 
         Of the data set's own split; empty takes all.
     limit : int
         So many at the most, as of :func:`spread`; 0 takes all.
+    must : bool
+        There must be one.
 
     Raises
     ------
     DatasetError
-        No item in that part.
+        No item in that part, where one must be.
     """
     labels = set(known)
     found = [
@@ -120,6 +129,8 @@ def wanted_items(dataset: Dataset, known: Iterable[str], part: str, limit: int) 
         for i, item in enumerate(dataset.items)
         if item.label in labels and (not part or item.split == part)
     ]
+    if not found and not must:
+        return []
     if not found:
         there = sorted({item.split for item in dataset.items} - {""})
         raise DatasetError(

@@ -12,18 +12,23 @@ import numpy as np
 from genrewise.errors import DatasetError, UnknownName
 from genrewise.inference import Classifier
 from genrewise.training import datasets
-from genrewise.training.answers import Bars, answer, no_bar, wanted_items
+from genrewise.training.answers import Answers, Bars, answer, no_bar, wanted_items
 from genrewise.training.compare import against, fall
 from genrewise.training.damages import chosen
 from genrewise.training.datasets import Dataset
 from genrewise.training.heard import Heard
 from genrewise.training.levels import answer_row
 from genrewise.training.mapping import Match, check_map, match, read_map, refuse_strangers
-from genrewise.training.metrics import level_scores
+from genrewise.training.metrics import coverage_at_risk, level_scores
 from genrewise.training.report.listen import sources
 from genrewise.training.robustness import robustness
+from genrewise.training.strangers import strangers
 
 __all__ = ["Evaluation", "Question", "evaluate"]
+
+
+#: Share of wrong answers for which it is told how many tracks can be answered.
+RISK = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,12 @@ class Question:
         These labels of the data sets only.
     restrict : bool
         Spread the probabilities over those of the data set's labels that the model knows.
+    outside : bool
+        Also hear the clips whose label the model does not know: "unknown" is right for them.
     group_by : str
     limit : int
-        So many items of each data set at the most, evenly over labels and groups; 0 takes all.
+        So many items of each data set at the most, evenly over labels and groups, and so many
+        of those outside the model's labels; 0 takes all.
     robustness : bool
         Also with damaged audio.
     damages : tuple of str
@@ -70,6 +78,7 @@ class Question:
     part: str = ""
     labels: tuple[str, ...] = ()
     restrict: bool = False
+    outside: bool = False
     group_by: str = ""
     limit: int = 0
     robustness: bool = False
@@ -86,11 +95,15 @@ class Evaluation:
     ----------
     report : dict
         Of one set: ``model``, ``dataset``, ``labels``; ``track``, ``clip``, ``window`` as of
-        :func:`.metrics.level_scores`; ``part``, ``repaired``, ``left_out``, ``taken`` and
-        ``outside`` as of :class:`.mapping.Match`; ``failed``, ``warnings``; where asked for
-        ``against`` and ``robustness``.  Of several: ``model``, ``sets`` and ``falls``.
+        :func:`.metrics.level_scores`, the first with ``answered_at_5_percent_wrong``: the
+        largest share of tracks, the surest first, of which 5 % are wrong at the most; ``part``,
+        ``repaired``, ``left_out``, ``taken`` and ``outside`` as of :class:`.mapping.Match`;
+        ``failed``, ``warnings``; where asked for ``against``, ``robustness`` and ``strangers``
+        as of :func:`.strangers.strangers`.  A set of strangers alone has no levels, and nothing
+        that follows from them.  Of several: ``model``, ``sets``, ``falls`` and, where two sets
+        or more have strangers, ``strangers`` of all of them.
     predictions : list of dict
-        A row for each window, clip and track.
+        A row for each window, clip and track, and for each clip that is a stranger.
     listen : mapping of str to mapping
         Name of a data set to where its clips are heard, as of :func:`.report.listen.sources`.
     """
@@ -156,8 +169,9 @@ def _matched(
     mapping = {**listed, **question.mapping}
     found_by = [[match(d.labels, model.labels, mapping) for model in models] for d in found]
     for dataset, own in zip(found, found_by, strict=True):
-        refuse_strangers(dataset.name, dataset.labels, models[0].labels, own[0])
-        if len(own) > 1 and not set(own[0].known) & set(own[1].known):
+        model = models[0].labels
+        refuse_strangers(dataset.name, dataset.labels, model, own[0], question.outside)
+        if own[0].known and len(own) > 1 and not set(own[0].known) & set(own[1].known):
             raise DatasetError(
                 f"{models[0].name} and {models[1].name} share no label of {dataset.name}"
                 f" ({', '.join(dataset.labels[:8])})",
@@ -175,6 +189,15 @@ def _names(question: Question, models: Sequence[Classifier]) -> list[str]:
     return names if len(set(names)) == len(names) else [names[0], f"{names[0]}, again"]
 
 
+def _asked(
+    question: Question, dataset: Dataset, own: Match, part: str
+) -> tuple[list[int], list[int]]:
+    """The items of labels that the first model knows, and of those that it does not."""
+    known = wanted_items(dataset, own.known, part, question.limit) if own.known else []
+    outside = own.outside if question.outside else ()
+    return known, wanted_items(dataset, outside, part, question.limit, must=not known)
+
+
 def _hear(
     question: Question,
     place: int,
@@ -182,25 +205,33 @@ def _hear(
     dataset: Dataset,
     own: Match,
     items: Sequence[int],
+    strange: Sequence[int],
 ) -> Heard:
-    """Ask the first or the second model about some items of a data set."""
+    """Ask the first or the second model about some items, and about some outside its labels."""
     model, name = models[place], _names(question, models)[place]
     keep = sorted(set(own.known.values())) if question.restrict else range(len(model.labels))
     if len(keep) < 2:
+        there = "".join(f"one label to choose among, {model.labels[k]}" for k in keep)
         raise DatasetError(
-            f"{dataset.name}: one label to choose among, {model.labels[keep[0]]}",
+            f"{dataset.name}: {there or 'no label to choose among'}",
             "two or more",
             "leave out --restrict",
         )
-    items = [i for i in items if dataset.items[i].label in own.known]
-    if not items:
+    known = [i for i in items if dataset.items[i].label in own.known]
+    if items and not known:
         raise DatasetError(
             f"{dataset.name}: no clip in question bears a label of {name}",
             f"some of {', '.join(own.known)}",
         )
+    strange = [i for i in strange if dataset.items[i].label in own.outside]
     source = (question.model, question.against)[place]
-    answers = answer(source, dataset, items, question.workers, question.bars)
-    return Heard(name, model, dataset, own, answers, tuple(keep))
+    both = sorted([*known, *strange])
+    answers = (
+        answer(source, dataset, both, question.workers, question.bars)
+        if both
+        else Answers.none(len(model.labels))
+    )
+    return Heard(name, model, dataset, own, answers.only(known), tuple(keep), answers.only(strange))
 
 
 def _warnings(heard: Heard, part: str, wanted: str) -> list[str]:
@@ -214,17 +245,25 @@ def _warnings(heard: Heard, part: str, wanted: str) -> list[str]:
             f"{heard.name} learnt from a set named {learnt}: on music that it learnt from, figures"
             " say little"
         )
+    if not heard.levels:
+        lines.append(f"{dataset.name}: no clip with a label of {heard.name}, so no accuracy")
     return lines
 
 
 def _scores(heard: Heard) -> dict[str, Any]:
-    """The figures of one model on one data set, level by level."""
-    return {
+    """The figures of one model on one data set, level by level, and for its strangers."""
+    found: dict[str, Any] = {
         name: level_scores(
             level.truth, level.p, heard.labels, level.groups, answered=level.answered
         )
         for name, level in heard.levels.items()
     }
+    if track := heard.levels.get("track"):
+        share = coverage_at_risk(track.p.max(axis=1), track.right, RISK)
+        found["track"]["answered_at_5_percent_wrong"] = share
+    if heard.strangers:
+        found["strangers"] = strangers(heard.strangers)
+    return found
 
 
 def _report(heard: Heard, part: str, wanted: str) -> dict[str, Any]:
@@ -247,28 +286,36 @@ def _report(heard: Heard, part: str, wanted: str) -> dict[str, Any]:
 
 def _predictions(heard: Heard) -> list[dict[str, Any]]:
     """Rows for predictions.csv."""
-    labels, rows = heard.labels, []
+    labels, rows, strange = heard.labels, [], heard.strange
+
+    def add(level: str, i: int, truth: str, p: Any, answered: Any, span: Any = ("", "")) -> None:
+        item = heard.dataset.items[i]
+        place = {
+            "set": heard.dataset.name,
+            "model": heard.name,
+            "path": item.path,
+            "track": item.track,
+            "group": item.group,
+            "start": span[0],
+            "stop": span[1],
+            "answered": "" if answered is None else bool(answered),
+        }
+        rows.append({**place, **answer_row(level, item.split, truth, p, labels)})
+
     for name, level in heard.levels.items():
         for k, i in enumerate(level.items):
-            item = heard.dataset.items[i]
-            start, stop = level.spans[k] if level.spans else ("", "")
-            place = {
-                "set": heard.dataset.name,
-                "model": heard.name,
-                "path": item.path,
-                "track": item.track,
-                "group": item.group,
-                "start": start,
-                "stop": stop,
-                "answered": "" if level.answered is None else bool(level.answered[k]),
-            }
-            row = answer_row(name, item.split, labels[level.truth[k]], level.p[k], labels)
-            rows.append({**place, **row})
+            given = None if level.answered is None else level.answered[k]
+            span = level.spans[k] if level.spans else ("", "")
+            add(name, i, labels[level.truth[k]], level.p[k], given, span)
+    for i, p, given in zip(strange.items, strange.among(heard.keep), strange.answered, strict=True):
+        add("clip", i, heard.dataset.items[i].label, p, given)
     return rows
 
 
 def _against(a: Heard, b: Heard) -> dict[str, Any]:
-    """Both models on the clips, and the tracks, that both have heard."""
+    """Both models on the clips, and the tracks, that both have heard; of strangers the second."""
+    if not a.answers.items:
+        return {"model": b.name, "labels": [], "scores": _scores(b)}
     items = set(a.answers.items) & set(b.answers.items)
     if not items:
         raise DatasetError(
@@ -291,9 +338,10 @@ def _one(
 ) -> tuple[dict[str, Any], list[dict[str, Any]], Heard]:
     """Report and predictions of one data set."""
     part = _part_of(question, dataset)
-    items = wanted_items(dataset, matches[0].known, part, question.limit)
+    items, strange = _asked(question, dataset, matches[0], part)
     heard = [
-        _hear(question, place, models, dataset, own, items) for place, own in enumerate(matches)
+        _hear(question, place, models, dataset, own, items, strange)
+        for place, own in enumerate(matches)
     ]
     first = heard[0]
     report = _report(first, part, question.part)
@@ -302,7 +350,7 @@ def _one(
     ]
     if len(heard) > 1:
         report["against"] = _against(*heard)
-    if question.robustness or question.damages:
+    if first.answers.items and (question.robustness or question.damages):
         truth = {i: first.place(i) for i in first.answers.items}
         report["robustness"] = robustness(
             question.model,
@@ -319,17 +367,17 @@ def _one(
 def _falls(heard: Sequence[Heard]) -> list[dict[str, Any]]:
     """From the first data set to each of the others, by track."""
     sides = []
+    heard = [one for one in heard if one.levels]
     for one in heard:
         level = one.levels["track"]
         truth = np.array(one.keep)[level.truth]
         sides.append({"truth": truth, "right": level.right, "groups": level.groups})
-    labels = heard[0].classifier.labels
     return [
         {
             "model": heard[0].name,
             "first": heard[0].dataset.name,
             "other": one.dataset.name,
-            **(fall(sides[0], side, labels) or {"genres": {}, "mean": None}),
+            **(fall(sides[0], side, heard[0].classifier.labels) or {"genres": {}, "mean": None}),
         }
         for one, side in zip(heard[1:], sides[1:], strict=True)
     ]
@@ -366,6 +414,8 @@ def evaluate(question: Question) -> Evaluation:
     listen = {dataset.name: sources(dataset) for dataset in found}
     if len(reports) == 1:
         return Evaluation(reports[0], predictions, listen)
-    falls = _falls([heard for _, _, heard in done])
-    whole = {"model": reports[0]["model"], "sets": reports, "falls": falls}
+    every = [heard for _, _, heard in done]
+    whole = {"model": reports[0]["model"], "sets": reports, "falls": _falls(every)}
+    if sum("strangers" in report for report in reports) > 1:
+        whole["strangers"] = strangers([one for heard in every for one in heard.strangers])
     return Evaluation(whole, predictions, listen)

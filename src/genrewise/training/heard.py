@@ -13,6 +13,7 @@ from genrewise.training.answers import Answers, normalised
 from genrewise.training.datasets import Dataset
 from genrewise.training.levels import sections
 from genrewise.training.mapping import Match
+from genrewise.training.strangers import Stranger
 
 __all__ = ["Heard", "Level"]
 
@@ -67,6 +68,8 @@ class Heard:
         Of items whose label the model knows.
     keep : tuple of int
         The model's labels that are chosen among.
+    strange : Answers
+        Of items whose label the model does not know, where these were to be heard.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Heard:
     match: Match
     answers: Answers
     keep: tuple[int, ...]
+    strange: Answers
 
     @property
     def labels(self) -> list[str]:
@@ -85,9 +89,21 @@ class Heard:
         """The place in `labels` of an item's label."""
         return self.keep.index(self.match.known[self.dataset.items[item].label])
 
+    @property
+    def strangers(self) -> list[Stranger]:
+        """What was said of each item whose label the model does not know."""
+        own = [self.dataset.items[i] for i in self.strange.items]
+        best = self.strange.among(self.keep).argmax(axis=1)
+        return [
+            Stranger(item.label, (self.dataset.name, item.group), self.labels[k] if given else "")
+            for item, k, given in zip(own, best, self.strange.answered, strict=True)
+        ]
+
     @cached_property
     def levels(self) -> dict[str, Level]:
-        """Clips, tracks and windows; no windows where all is silent."""
+        """Clips, tracks and windows; no windows where all is silent, nothing of no items."""
+        if not self.answers.items:
+            return {}
         items = np.array(self.answers.items)
         own = [self.dataset.items[i] for i in items]
         groups = np.unique([item.group for item in own], return_inverse=True)[1]

@@ -176,16 +176,31 @@ def match(labels: Iterable[str], model: Sequence[str], mapping: Mapping[str, str
     )
 
 
-def refuse_strangers(name: str, labels: Sequence[str], model: Sequence[str], own: Match) -> None:
+def refuse_strangers(
+    name: str, labels: Sequence[str], model: Sequence[str], own: Match, heard: bool = False
+) -> None:
     """Refuse a data set of which a model knows no label.
+
+    Parameters
+    ----------
+    name : str
+    labels : sequence of str
+        Of the data set.
+    model : sequence of str
+        The model's.
+    own : Match
+    heard : bool
+        Labels that the model does not know are heard as well: they alone are enough.
 
     Raises
     ------
     DatasetError
-        With a map that would mend it.
+        With a map that would mend it; none of its labels was asked for.
     """
-    if own.known:
+    if own.known or (heard and own.outside):
         return
+    if not labels:
+        raise DatasetError(f"{name}: no clip bears a label that was asked for", "one or more")
     close = nearest(labels[0], model)
     raise DatasetError(
         f"{name}: none of its labels ({', '.join(labels[:8])})",

@@ -21,6 +21,7 @@ __all__ = [
     "bootstrap_interval",
     "choose_unknown",
     "confusion_matrix",
+    "coverage_at_risk",
     "ece",
     "fit_temperature",
     "level_scores",
@@ -193,6 +194,25 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[F64, F64, F6
     conf, wrong = conf[order], np.cumsum(~hit[order])
     count = np.flatnonzero(np.append(conf[1:] != conf[:-1], len(conf) > 0)) + 1
     return count / max(len(conf), 1), wrong[count - 1] / np.maximum(count, 1), conf[count - 1]
+
+
+def coverage_at_risk(confidence: ArrayLike, right: ArrayLike, risk: float) -> float:
+    """Largest share that can be answered, the surest first, with so many wrong at the most.
+
+    Parameters
+    ----------
+    confidence : array_like, shape (n,), 0..1
+    right : array_like of bool, shape (n,)
+    risk : float
+        Share of wrong answers among those given, 0..1.
+
+    Returns
+    -------
+    float
+        0..1; 0 where no share, not even the surest, keeps to it.
+    """
+    coverage, found, _ = risk_coverage(confidence, right)
+    return float(coverage[found <= risk].max(initial=0.0))
 
 
 def mcnemar(a_right: ArrayLike, b_right: ArrayLike) -> dict[str, float]:

@@ -93,6 +93,8 @@ def test_a_part_that_is_not_there_names_those_that_are() -> None:
         wanted_items(listed("tv"), ["a"], "test", 0)
     with pytest.raises(DatasetError, match="expected a data set with a split column"):
         wanted_items(listed("-"), ["a"], "test", 0)
+    assert wanted_items(listed("tv"), ["a"], "test", 0, must=False) == []
+    assert wanted_items(listed("tv"), [], "", 3, must=False) == []
 
 
 # ------------------------------------------------------------------- what comes back
@@ -112,6 +114,13 @@ def made() -> Answers:
         7: {"p": [0.0, 1.0, 0.0], "answered": True, "cells": ()},
     }
     return collect(told, (("x.wav", "broken"),))
+
+
+def test_no_answers_have_a_shape_all_the_same() -> None:
+    for nobody in (Answers.none(3), made().only(())):
+        assert (nobody.items, nobody.cells) == ((), ())
+        assert (nobody.p.shape, nobody.answered.shape) == ((0, 3), (0,))
+        assert nobody.among([0, 2]).shape == (0, 2)
 
 
 def test_answers_stand_in_the_order_of_the_data_set() -> None:

@@ -18,10 +18,11 @@ from genrewise.training.report.evaluation import (
     damages,
     falls,
     page,
+    strangers,
     tables,
     write_evaluation,
 )
-from genrewise.training.report.grids import Grid, Span, markdown, plain
+from genrewise.training.report.grids import Grid, Range, Span, markdown, plain
 
 Make = Callable[..., Any]
 
@@ -254,3 +255,84 @@ def test_a_part_stands_in_the_title(pitch: str, tones: Path, tmp_path: Path) -> 
     found = evaluate(Question(pitch, (str(tmp_path / "m.csv"),), part="valid", workers=1))
     assert outline(page(found)).headings[0].endswith("(valid part)")
     assert tables(found)[0].caption.endswith(", valid part")
+
+
+# ------------------------------------------------------------------- outside the labels
+
+
+@pytest.fixture(scope="module")
+def outside(
+    pitch: str, make_model: Make, make_tones: Make, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluation:
+    """A set with strangers beside its labels, one of strangers alone; two models."""
+    folder = tmp_path_factory.mktemp("outside")
+    mixed = make_tones(folder / "mixed", {"low": (100,), "high": (3000,), "<dub>": (200, 4000)})
+    alone = make_tones(folder / "alone", {"polka": (150, 300), "waltz": (1000,)})
+    (alone / "polka" / "bad.mp3").write_bytes(b"words, not music. " * 40)
+    other = make_model(folder, "other", edges=(300.0, 2000.0), least=0.7)
+    sources = (str(mixed), str(alone))
+    return evaluate(Question(pitch, sources, against=other, outside=True, workers=1))
+
+
+def test_the_grid_of_strangers(outside: Evaluation) -> None:
+    grid = strangers(outside.sets[1]["strangers"], "here")
+    assert grid.caption == "here, by clip; labels that the model does not know"
+    interval = Range(*outside.sets[1]["strangers"]["interval"])
+    assert list(grid.rows) == [
+        ["polka", 2, 2, 2, 1.0, None, "low 2"],
+        ["waltz", 1, 1, 1, 1.0, None, "middle 1"],
+        ["all", 3, 3, 3, 1.0, interval, "low 2, middle 1"],
+    ]
+    nothing = {"n": 1, "groups": 1, "n_answered": 0, "answered": 0.0, "taken_for": {}}
+    quiet = strangers({**nothing, "interval": [0.0, 1.0], "per_label": {}}, "here")
+    assert markdown(quiet).splitlines()[-1] == "| all | 1 | 1 | 0 | 0.000 | 0.000–1.000 | – |"
+
+
+def test_strangers_have_their_section_and_headline(outside: Evaluation) -> None:
+    html = page(outside)
+    found = outline(html)
+    wanted = ["Accuracy", "Outside the labels", "Two models on the same music", "mixed", "alone"]
+    assert [h for h in found.headings if h in wanted] == wanted[:-1]  # alone has no figures
+    assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
+    said = text_of(html)
+    assert "Right in 2 of 2 tracks of mixed: 100 %" in said
+    assert "Answered 2 of 2 clips of mixed whose labels it does not know: 100 %" in said
+    assert "tracks of alone" not in said
+    assert "Answered 3 of 3 clips of alone whose labels it does not know: 100 %" in said
+    assert "alone. alone: no clip with a label of pitch, so no accuracy" in said
+    assert said.count("polka/bad.mp3: ") == 1
+    assert "is left out" not in said
+    assert "<dub>" not in html
+    assert said.count("answered at 5 % wrong") == 1
+
+
+def test_tables_of_strangers(outside: Evaluation, tmp_path: Path) -> None:
+    captions = [grid.caption for grid in tables(outside)]
+    tail = ", by clip; labels that the model does not know"
+    assert captions == [
+        "pitch on mixed",
+        f"pitch on mixed{tail}",
+        f"other on mixed{tail}",
+        f"pitch on alone{tail}",
+        f"other on alone{tail}",
+        f"pitch on all sets{tail}",
+        "A is pitch, B is other, on mixed",
+        "pitch on mixed, by track",
+    ]
+    write_evaluation(tmp_path, outside)
+    tex = (tmp_path / "table.tex").read_text("utf-8")
+    assert tex.count(r"\begin{tabular}") == len(captions)
+    assert "low 2, middle 1" in tex
+    # 150 Hz is low to the other model as well, 300 lies on its edge.
+    (polka, *_) = strangers(outside.sets[1]["against"]["scores"]["strangers"], "").rows
+    assert polka == ["polka", 2, 2, 1, 0.5, None, "low 1"]
+
+
+def test_one_set_of_strangers_alone_makes_a_page(
+    pitch: str, make_tones: Make, tmp_path: Path
+) -> None:
+    folder = make_tones(tmp_path / "alone", {"polka": (150,), "waltz": (1000,)})
+    found = evaluate(Question(pitch, (str(folder),), outside=True, workers=1))
+    headings = outline(page(found)).headings
+    assert headings == ["pitch on alone", "Outside the labels"]
+    assert [grid.head[0] for grid in tables(found)] == ["outside"]

@@ -111,6 +111,16 @@ def test_strangers_are_told_which_map_would_mend_it() -> None:
     )
 
 
+def test_strangers_that_are_heard_are_enough() -> None:
+    polka, left = match(["polka"], GTZAN, {}), match(["polka"], GTZAN, {"polka": ""})
+    refuse_strangers("x", ["polka"], GTZAN, polka, heard=True)
+    with pytest.raises(DatasetError, match="x: none of its labels"):
+        refuse_strangers("x", ["polka"], GTZAN, left, heard=True)
+    for heard in (False, True):
+        with pytest.raises(DatasetError, match="x: no clip bears a label that was asked for"):
+            refuse_strangers("x", [], GTZAN, match([], GTZAN, {}), heard)
+
+
 # ------------------------------------------------------------------- maps from files
 
 

@@ -67,6 +67,16 @@ def test_unknown_is_counted_beside_accuracy(make_model: Make, tones: Path, tmp_p
     assert clip["right_when_answered"] == pytest.approx(7 / 9)
 
 
+def test_answering_only_the_surest(pitch: str, make_tones: Make, tmp_path: Path) -> None:
+    """Sure far from 500 Hz; 560 is wrong and the least sure, 400 is right and surer."""
+    folder = make_tones(tmp_path / "m", {"low": (150, 200, 400, 560)})
+    found = report(pitch, folder)
+    assert found["track"]["answered_at_5_percent_wrong"] == 0.75
+    assert "answered_at_5_percent_wrong" not in found["clip"]
+    folder = make_tones(tmp_path / "n", {"low": (490, 1000)})  # where it is surest it is wrong
+    assert report(pitch, folder)["track"]["answered_at_5_percent_wrong"] == 0.0
+
+
 def test_a_map_and_spellings(pitch: str, make_tones: Make, tmp_path: Path) -> None:
     clips = {"LOW": (150,), "mid": (800,), "Shrill": (4000,), "polka": (100,)}
     folder = make_tones(tmp_path / "m", clips)

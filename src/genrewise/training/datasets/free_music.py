@@ -172,7 +172,6 @@ def _row(package: Package, version: str, piece: _Piece) -> Row:
     return Row(
         path=f"{package.name}/{piece.name}",
         label=same.label if same else "",
-        outside=same.outside if same else "",
         group="",
         track=f"{package.name}/{PurePosixPath(piece.name).with_suffix('')}",
         title=tags.get("title", ""),
@@ -245,8 +244,7 @@ def get(
     Parameters
     ----------
     folder : path
-        Where it goes: a folder a package, ``manifest.csv``, and ``outside.csv``, the
-        manifest of what lies outside the ten genres.
+        Where it goes: a folder a package, and ``manifest.csv``.
     source : path, optional
         A folder of ``.deb`` files; by default the packages are fetched.
     everything : bool

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,10 @@ from genrewise.training.datasets.base import components
 from genrewise.training.datasets.grouping import person
 from genrewise.training.datasets.rows import read_rows
 
-__all__ = ["MANIFEST", "OUTSIDE", "Built", "Row", "State", "composers", "group", "read_manifest",
-           "summary", "write_manifest"]  # fmt: skip
+__all__ = ["MANIFEST", "Built", "Row", "State", "composers", "group", "read_manifest", "summary",
+           "write_manifest"]  # fmt: skip
 
 MANIFEST = "manifest.csv"
-#: Manifest of the music outside the ten genres, the word for it as its label.
-OUTSIDE = "outside.csv"
 
 #: Ways in which people of these packages write one name, and the name.
 _ALIASES = {
@@ -44,9 +42,8 @@ class Row:
     path : str
         From the folder of the data set.
     label : str
-        One of GTZAN's ten genres, or empty.
-    outside : str
-        What lies outside the ten, or empty; both empty: nobody says a genre.
+        One of GTZAN's ten genres, or the word for what lies outside them; empty where nobody
+        says a genre.
     group : str
         What must not be split, as of :func:`group`.
     track, title, artist, genre_tag : str
@@ -57,7 +54,6 @@ class Row:
 
     path: str
     label: str
-    outside: str
     group: str
     track: str
     title: str
@@ -160,7 +156,8 @@ def read_manifest(folder: Path) -> list[Row]:
         return []
     table = read_rows(path)
     names = [field.name for field in fields(Row)]
-    if not set(names) <= set(table.header):
+    # With columns besides these it is not ours either: to write it again would drop them.
+    if set(names) != set(table.header):
         raise DatasetError(f"{path}: the manifest of another data set", "a folder of its own")
     return [Row(**{name: row[name] for name in names}) for row in table.rows]
 
@@ -175,7 +172,7 @@ def _text(rows: Iterable[Row]) -> bytes:
 
 
 def write_manifest(folder: Path, rows: Iterable[Row]) -> list[Row]:
-    """Write both manifests; gives the rows in order, with their groups.
+    """Write the manifest; gives the rows in order, with their groups.
 
     Raises
     ------
@@ -183,9 +180,7 @@ def write_manifest(folder: Path, rows: Iterable[Row]) -> list[Row]:
         The folder cannot be written.
     """
     ready = group(sorted(rows, key=lambda row: row.path))
-    beyond = [replace(row, label=row.outside) for row in ready if row.outside]
     replace_file(folder / MANIFEST, _text(ready))
-    replace_file(folder / OUTSIDE, _text(beyond))
     return ready
 
 
@@ -205,18 +200,15 @@ def summary(built: Built) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``labels`` and ``outside``, each with tracks, hours and groups by name; ``unlabelled``
-        with the same; ``packages`` with what became of each; ``folder``.
+        ``labels``: tracks, hours and groups by label; ``unlabelled`` with the same;
+        ``packages`` with what became of each; ``folder``.
     """
-    rows = built.rows
-
-    def by(names: Iterable[str], of: Callable[[Row], str]) -> dict[str, Any]:
-        return {n: _count([row for row in rows if of(row) == n]) for n in sorted(set(names)) if n}
-
+    by_label: dict[str, list[Row]] = {}
+    for row in built.rows:
+        by_label.setdefault(row.label, []).append(row)
     return {
         "folder": built.folder,
-        "labels": by((row.label for row in rows), lambda row: row.label),
-        "outside": by((row.outside for row in rows), lambda row: row.outside),
-        "unlabelled": _count([row for row in rows if not row.label and not row.outside]),
+        "labels": {label: _count(by_label[label]) for label in sorted(by_label) if label},
+        "unlabelled": _count(by_label.get("", [])),
         "packages": [asdict(state) for state in built.states],
     }

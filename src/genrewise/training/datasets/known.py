@@ -55,8 +55,8 @@ KNOWN: Mapping[str, Known] = {
     "free-music": Known(
         "free music of games from Debian's packages, some 70 tracks with their authors' own"
         " genres, most classical and metal, and hundreds without; other recordings than GTZAN",
-        "manifest.csv with label (one of GTZAN's ten, or empty), outside, group, package, licence;"
-        " outside.csv has the music outside the ten",
+        "manifest.csv with label (one of GTZAN's ten; electronic, ambient or folk, which are none"
+        " of them; or empty), group, package, licence",
         "genrewise datasets get free-music -o FOLDER, on Debian and systems made of it; --all for"
         " the music without labels; --from FOLDER for packages at hand",
     ),

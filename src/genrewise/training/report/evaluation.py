@@ -11,14 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrewise.training.report import backing, figures, grids, html, run_grids, sections
-from genrewise.training.report.grids import Grid, Points, Span
+from genrewise.training.report.grids import Grid, Points, Range, Span
 from genrewise.training.report.mistakes import with_excerpts, worst
 from genrewise.training.report.pieces import levels_of, note, per_cent, pictures
 
 if TYPE_CHECKING:
     from genrewise.training.evaluate import Evaluation
 
-__all__ = ["KINDS", "against", "damages", "falls", "page", "tables", "write_evaluation"]
+__all__ = [
+    "KINDS",
+    "against",
+    "damages",
+    "falls",
+    "page",
+    "strangers",
+    "tables",
+    "write_evaluation",
+]
 
 One = Mapping[str, Any]
 
@@ -105,6 +114,36 @@ def falls(one: One) -> Grid:
     return Grid(head, rows, caption)
 
 
+def strangers(found: One, where: str) -> Grid:
+    """What became of clips whose label the model does not know, a row a label."""
+    everything = [*found["per_label"].items(), ("all", found)]
+    rows: list[list[grids.Cell]] = [
+        [
+            label,
+            *(one[key] for key in ("n", "groups", "n_answered", "answered")),
+            Range(*one["interval"]) if "interval" in one else None,
+            ", ".join(f"{genre} {n}" for genre, n in one["taken_for"].items()) or None,
+        ]
+        for label, one in everything
+    ]
+    head = ["outside", "n", "groups", "answered", "share", "95 %", "taken for"]
+    return Grid(head, rows, f"{where}, by clip; labels that the model does not know")
+
+
+def _strange(report: One) -> list[Grid]:
+    """Tables of strangers: of each set, of a second model, of all sets together."""
+    made = []
+    for one in _sets(report):
+        second = one.get("against", {})
+        for model, scores in ((one, one), (second, second.get("scores", {}))):
+            if "strangers" in scores:
+                where = _where({**one, "model": model["model"]})
+                made.append(strangers(scores["strangers"], where))
+    if "sets" in report and "strangers" in report:
+        made.append(strangers(report["strangers"], f"{report['model']} on all sets"))
+    return made
+
+
 def against(one: One) -> Grid:
     """Two models on the same clips and tracks."""
     found = one["against"]
@@ -167,11 +206,17 @@ def _sets(report: One) -> Sequence[One]:
     return sets
 
 
+def _scored(report: One) -> list[One]:
+    """The data sets that have figures; one of strangers alone has none."""
+    return [one for one in _sets(report) if "track" in one]
+
+
 #: Tables of a report by what they are about.
 KINDS: Mapping[str, Callable[[One], list[Grid]]] = {
-    "evaluated": lambda report: [run_grids.levels(one, _where(one)) for one in _sets(report)],
+    "evaluated": lambda report: [run_grids.levels(one, _where(one)) for one in _scored(report)],
+    "strangers": _strange,
     "collections": lambda report: [falls(one) for one in report.get("falls", ())],
-    "against": lambda report: [against(one) for one in _sets(report) if "against" in one],
+    "against": lambda report: [against(one) for one in _scored(report) if "against" in one],
     "damaged": lambda report: [damages(one) for one in _sets(report) if "robustness" in one],
 }
 
@@ -179,7 +224,7 @@ KINDS: Mapping[str, Callable[[One], list[Grid]]] = {
 def tables(found: Evaluation) -> list[Grid]:
     """All tables of an evaluation, in the order of the page."""
     made = [grid for kind in KINDS.values() for grid in kind(found.report)]
-    return [*made, *(_genres(one) for one in found.sets)]
+    return [*made, *(_genres(one) for one in _scored(found.report))]
 
 
 def _title(found: Evaluation) -> str:
@@ -189,18 +234,27 @@ def _title(found: Evaluation) -> str:
     return f"{found.report['model']} on {' and '.join(names)}"
 
 
+def _sentence(words: str, value: float, s: One) -> str:
+    """Words and the share that they are about, with its interval."""
+    low, high = s["interval"]
+    return (
+        f'<p class="headline">{words}: <b>{per_cent(value)}</b>. <span class=soft>95 % interval:'
+        f" {100 * low:.0f} to {per_cent(high)}, over {s['groups']:,} groups.</span></p>"
+    )
+
+
 def _headline(found: Evaluation) -> str:
-    """How often the model is right, set by set, in a sentence each."""
+    """How often the model is right, and how often it answers strangers, a sentence each."""
     parts = []
     for one in found.sets:
-        s = one["track"]
-        low, high = s["interval"]
-        parts.append(
-            f'<p class="headline">Right in <b>{round(s["accuracy"] * s["n"]):,} of {s["n"]:,}</b>'
-            f" tracks of {escape(one['dataset'])}: <b>{per_cent(s['accuracy'])}</b>."
-            f" <span class=soft>95 % interval: {100 * low:.0f} to {per_cent(high)}, over"
-            f" {s['groups']:,} groups.</span></p>"
-        )
+        name = escape(one["dataset"])
+        if s := one.get("track"):
+            head = f"Right in <b>{round(s['accuracy'] * s['n']):,} of {s['n']:,}</b> tracks of"
+            parts.append(_sentence(f"{head} {name}", s["accuracy"], s))
+        if s := one.get("strangers"):
+            head = f"Answered <b>{s['n_answered']:,} of {s['n']:,}</b> clips of"
+            words = f"{head} {name} whose labels it does not know"
+            parts.append(_sentence(words, s["answered"], s))
     return f"<h1>{escape(_title(found))}</h1>\n" + "\n".join(parts)
 
 
@@ -215,10 +269,24 @@ def _shown(found: Evaluation, kind: str) -> str:
 
 def _levels(found: Evaluation) -> str:
     shown = _shown(found, "evaluated")
+    if not shown:
+        return ""
     return (
         "<h2>Accuracy</h2>\n<p class='soft small'>By the most probable label. Intervals resample"
         " whole groups, not single items. “Unknown” is counted beside it: answered, and right"
-        f' when answered.</p>\n<div class="columns">{shown}</div>'
+        " when answered. “Answered at 5 % wrong”: the share that could be answered, the surest"
+        f' first, if one in twenty may be wrong.</p>\n<div class="columns">{shown}</div>'
+    )
+
+
+def _outside(found: Evaluation) -> str:
+    made = _shown(found, "strangers")
+    if not made:
+        return ""
+    return (
+        "<h2>Outside the labels</h2>\n<p class='soft small'>Music of labels that the model does"
+        " not know: “unknown” would be right, each answer is wrong. Intervals resample whole"
+        f" groups.</p>\n{made}"
     )
 
 
@@ -259,7 +327,9 @@ def _damages(found: Evaluation) -> str:
 
 
 def _set(one: One, found: Evaluation) -> str:
-    """Genres, confusion, confidence and mistakes of one data set."""
+    """Genres, confusion, confidence and mistakes of one data set that has figures."""
+    if "track" not in one:
+        return ""
     run = _as_run(one)
     own = [
         {**row, "part": "test"}
@@ -295,9 +365,11 @@ def _left_out(sets: Sequence[One]) -> str:
             f"{name}: {a} is left out; another label is {b} already"
             for a, b in one["taken"].items()
         ]
+        heard = one.get("strangers", {}).get("per_label", {})
         lines += [
             f"{name}: {label} is left out, which the model does not know"
             for label in one["outside"]
+            if label not in heard
         ]
         lost = [*one["failed"], *one.get("robustness", {}).get("failed", ())]
         lines += [f"{path}: {reason}" for path, reason in dict.fromkeys(map(tuple, lost))]
@@ -309,6 +381,7 @@ def page(found: Evaluation) -> str:
     """The whole page, which fetches nothing."""
     parts = [
         ("levels", "Accuracy", _levels(found)),
+        ("outside", "Outside the labels", _outside(found)),
         ("falls", "Collections", _falls(found)),
         ("against", "Two models", _against(found)),
         ("damages", "Damaged audio", _damages(found)),

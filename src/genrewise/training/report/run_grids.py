@@ -23,6 +23,10 @@ _FIGURES = {
 }
 
 
+#: Figure of an evaluation: how many can be answered, the surest first, with 5 % wrong.
+SUREST = "answered_at_5_percent_wrong"
+
+
 def top(report: Report) -> tuple[str, Mapping[str, Any]]:
     """The largest level of the part that the headline is about, and its figures."""
     return list(levels_of(report[part_of(report)]).items())[-1]
@@ -36,6 +40,8 @@ def levels(scores: Mapping[str, Any], caption: str) -> Grid:
         rows.append([name, *(s[key] for s in found.values())])
         if key == "accuracy":
             rows.append(["95 % interval", *(Range(*s["interval"]) for s in found.values())])
+    if any(SUREST in s for s in found.values()):
+        rows.append(["answered at 5 % wrong", *(s.get(SUREST) for s in found.values())])
     return Grid(["", *found], rows, caption)
 
 
