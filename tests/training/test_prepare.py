@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import soundfile
 from PIL import Image
 
 from genrewise import engine
-from genrewise.errors import DatasetError, MissingExtra, RecipeError, UnknownName
+from genrewise.errors import DatasetError, LeakageError, MissingExtra, RecipeError, UnknownName
+from genrewise.training import datasets
 from genrewise.training import prepare as preparing
+from genrewise.training.datasets.duplicates import Duplicate
 from genrewise.training.frames import Cuts
 from genrewise.training.job import run_recipe
 from genrewise.training.prepare import Job, prepare
-from genrewise.training.problem import make_problem
+from genrewise.training.problem import make_problem, make_split
 from genrewise.training.recipe import parse
 
 GENRES = ("blues", "rock")
@@ -282,6 +285,35 @@ def test_too_few_groups_are_refused_before_windows_are_cut(
     monkeypatch.setattr(preparing, "extract_dataset", None)
     with pytest.raises(DatasetError, match="too few groups"):
         prepare(job_for(manifest, tmp_path, SOUND))
+
+
+def test_copies_across_a_published_split_cost_the_training_side(
+    fma_made: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    job = job_for(fma_made, tmp_path, SOUND, said, split={"test": 0.1})
+    dataset = datasets.read(str(fma_made))
+    place = {item.split: i for i, item in reversed(list(enumerate(dataset.items)))}
+    learnt, held = place["train"], place["test"]
+    pair = Duplicate(min(learnt, held), max(learnt, held), 0.0, 20.0, 0.05)
+    apart = preparing._together(job, dataset, [pair])
+    changed = [i for i, item in enumerate(apart.items) if item != dataset.items[i]]
+    assert (changed, apart.items[learnt].split) == ([learnt], "")
+    assert said == [
+        "warning: 1 left out of what is learnt from, copies of what the data set's own split"
+        f" holds back: {dataset.items[learnt].path}"
+    ]
+    assert learnt not in parted(apart, job)
+    # A split of the user's own is refused, as it can be corrected.
+    own = preparing._together(job, replace(dataset, official=False), [pair])
+    with pytest.raises(LeakageError, match="stands on two sides"):
+        parted(own, job)
+
+
+def parted(dataset: datasets.Dataset, job: Job) -> set[int]:
+    """Everything that has a part."""
+    split = make_split(dataset, job.recipe)
+    return {*split.train, *split.valid, *split.test}
 
 
 def test_nothing_is_opened_twice(

@@ -129,9 +129,12 @@ def _warn(job: Job, report: DataReport) -> None:
 
 
 def _together(job: Job, dataset: Dataset, pairs: Sequence[Duplicate]) -> Dataset:
-    """Copies of a recording in one group, or but one of them where a fixed split parts them."""
+    """Copies of a recording in one group, or but one of them where a published split parts them.
+
+    A split of the user's own that parts them is refused when it is made: it can be corrected.
+    """
     split = job.recipe.split
-    if split.rule == "groups" and split.column and any(item.split for item in dataset.items):
+    if split.rule == "groups" and split.column and dataset.official:
         dataset, pairs, left_out = keep_apart(dataset, pairs)
         if left_out:
             job.say(

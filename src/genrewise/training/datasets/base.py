@@ -100,6 +100,8 @@ class Dataset:
     kind : {"audio", "pictures", "features"}
     passed : tuple of str
         What was passed over as none of our business: columns and files, one line each.
+    official : bool
+        The split is the one its authors published, which is not the user's to correct.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Dataset:
     table: FeatureTable | None = None
     kind: str = "audio"
     passed: tuple[str, ...] = ()
+    official: bool = False
 
     def __len__(self) -> int:
         return len(self.items)

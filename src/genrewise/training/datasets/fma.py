@@ -305,7 +305,8 @@ def read_fma(folder: Path, group_by: str = "", words: str = "", name: str = "") 
     items, more = _grouped(_items(tracks, files), tracks, root, group_by, wanted.audio)
     kind = "audio" if wanted.audio else "features"
     lines = (*warnings, *more)
-    return finish(Dataset(name or "fma", str(root), tuple(items), (), lines, table, kind))
+    found = Dataset(name or "fma", str(root), tuple(items), (), lines, table, kind, official=True)
+    return finish(found)
 
 
 def sub_genres(dataset: Dataset) -> dict[str, dict[str, int]]:
