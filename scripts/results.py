@@ -139,6 +139,12 @@ class Running:
     commit: str
 
 
+def threads_of(task: Task) -> int:
+    """How many threads its networks were learnt by; 0 where its report does not say so."""
+    kept = json.loads(task.report().read_text(encoding="utf-8"))
+    return int(kept.get("environment", {}).get("threads", 0))
+
+
 def start(task: Task, options: argparse.Namespace, cpus: int) -> Running:
     """Call the program in a folder of the task's own; a sweep goes on with what that holds."""
     folder: Path = options.folder / task.label.replace(" ", "-")
@@ -147,7 +153,8 @@ def start(task: Task, options: argparse.Namespace, cpus: int) -> Running:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / task.file).unlink(missing_ok=True)  # an older one is not what this run leaves
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    env = os.environ | dict.fromkeys(names, str(cpus))
+    threads = threads_of(task) if options.verify else 0
+    env = os.environ | dict.fromkeys(names, str(threads or cpus))
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             task.command(folder, cpus, options.fast),

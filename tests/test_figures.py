@@ -203,6 +203,15 @@ def test_a_published_system_has_a_row_with_both_protocols(
     )
 
 
+def test_what_ran_on_made_up_music_stands_by_itself(figures: ModuleType, checkout: Path) -> None:
+    keep(figures, checkout / "r", system("004-fma-cnn", 0.8, "published", "004"))
+    keep(figures, checkout / "r", system("004-fma-cnn", 0.5, "honest", "004"))
+    assert figures.systems("") == figures.NOTHING
+    head, _, row = figures.miniature("").splitlines()
+    assert head == "| recipe | macro F1, published protocol | honest | n | minutes |"
+    assert row == "| 004-fma-cnn | 0.800 | 0.500 | 20, 20 | 5.0 |"
+
+
 def test_seeds_of_a_system_stand_in_its_row(figures: ModuleType, checkout: Path) -> None:
     keep(figures, checkout / "r", system("000-cnn", 0.5, "honest"))
     keep(figures, checkout / "r", system("000-cnn", 0.8, "published"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -223,6 +224,17 @@ def test_jobs_share_the_cpus(
     assert go(results, tmp_path, "--only", "split", "--jobs", "3", "--protocol", "honest") == 0
     assert all("--workers 2" in line and line.endswith(" 2") for line in calls(tmp_path))
     assert len(calls(tmp_path)) == 3
+
+
+def test_verify_takes_as_many_threads_as_before(results: ModuleType, tmp_path: Path) -> None:
+    assert go(results, tmp_path, "--only", "split/groups") == 0
+    (path,) = (tmp_path / "checkout" / "results").rglob("report.json")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**kept, "environment": {"threads": "3"}}), encoding="utf-8")
+    assert go(results, tmp_path, "--only", "split/groups", "--verify") == 0
+    assert go(results, tmp_path, "--only", "split/groups", "--again") == 0
+    every = os.cpu_count() or 1
+    assert [line.split()[-1] for line in calls(tmp_path)] == [str(every), "3", str(every)]
 
 
 def test_verify_tells_the_same_from_the_different(

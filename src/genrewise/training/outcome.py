@@ -90,8 +90,17 @@ def report_of(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
         "best_epoch": {name: net.best_epoch_ for name, net in nets.items()},
         "log": [line.partition(" ")[2] for line in result.log],
         "version": versions()["genrewise"],
-        "environment": versions(_LEARNERS),
+        "environment": versions(_LEARNERS) | _threads(bool(nets)),
     }
+
+
+def _threads(networks: bool) -> dict[str, str]:
+    """How many threads networks were learnt by: sums in another order round differently."""
+    if not networks:
+        return {}
+    import torch
+
+    return {"threads": str(torch.get_num_threads())}
 
 
 def _points(result: Run) -> tuple[list[int], NDArray[np.float64]]:
