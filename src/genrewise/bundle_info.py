@@ -229,11 +229,15 @@ def _check_inputs(values: Mapping[str, Any]) -> None:
     _need(_are_texts(prints.values()), "fingerprints in bundle.json", "texts")
 
 
+def _holds(values: Mapping[str, Any], file: object) -> bool:
+    """Whether a name is that of a file beside the card and ``bundle.json``."""
+    return isinstance(file, str) and file in values["files"] and file != CARD
+
+
 def _check_network(values: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:
     """The file and the inputs of a member or of the embedding."""
     file, inputs = spec["file"], spec["inputs"]
-    there = isinstance(file, str) and file in values["files"] and file != CARD
-    _need(there, f"{where}: no network {file!r:.60}", "one that is in the file")
+    _need(_holds(values, file), f"{where}: no network {file!r:.60}", "one that is in the file")
     _need(isinstance(inputs, list) and bool(inputs), f"inputs of {where}", "a list of names")
     for name in inputs:
         known = isinstance(name, str) and name in values["inputs"]
@@ -290,8 +294,8 @@ def _check_tracks(values: Mapping[str, Any], tracks: Any) -> None:
     _need(isinstance(tracks, dict), "tracks of the embedding", "an object")
     _keys(tracks, ("file", "names", "labels"), "tracks of the embedding", all_=True)
     file, names, labels = tracks["file"], tracks["names"], tracks["labels"]
-    there = isinstance(file, str) and file in values["files"] and file != CARD
-    _need(there, f"tracks of the embedding: no file {file!r:.60}", "one that is in the model file")
+    what = f"tracks of the embedding: no file {file!r:.60}"
+    _need(_holds(values, file), what, "one that is in the model file")
     right = isinstance(names, list) and all(isinstance(name, str) for name in names)
     _need(right, "names of tracks", "texts")
     right = isinstance(labels, list) and len(labels) == len(names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,29 @@ def fma_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fma_copy(fma_made: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may damage."""
     return shutil.copytree(fma_made, tmp_path / "data")
+
+
+def write_deb(folder: Path, name: str, files: Mapping[str, bytes], version: str = "1.0-1") -> Path:
+    """A package with `files`, by path from its root."""
+    tree = folder / f"{name}-tree"
+    control = tree / "DEBIAN" / "control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
+        "Maintainer: Nobody <nobody@example.org>\nDescription: for a test\n"
+    )
+    for path, content in files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(content)
+    target = folder / f"{name}_{version.replace(':', '%3a')}_all.deb"
+    subprocess.run(
+        ["dpkg-deb", "-Znone", "--build", str(tree), str(target)], check=True, capture_output=True
+    )
+    shutil.rmtree(tree)
+    return target
+
+
+@pytest.fixture(scope="session")
+def deb() -> Callable[..., Path]:
+    """Makes packages of Debian; for tests that are skipped where dpkg-deb is missing."""
+    return write_deb

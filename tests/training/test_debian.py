@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,26 +18,6 @@ from genrewise.training.datasets import debian
 DPKG = shutil.which("dpkg-deb")
 pytestmark = pytest.mark.skipif(DPKG is None, reason="no dpkg-deb here")
 Files = Mapping[str, bytes]
-
-
-def deb(folder: Path, name: str, files: Files, version: str = "1.0-1") -> Path:
-    """A package with `files`, by path from its root."""
-    tree = folder / f"{name}-tree"
-    control = tree / "DEBIAN" / "control"
-    control.parent.mkdir(parents=True)
-    control.write_text(
-        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        "Maintainer: Nobody <nobody@example.org>\nDescription: for a test\n"
-    )
-    for path, content in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_bytes(content)
-    target = folder / f"{name}_{version.replace(':', '%3a')}_all.deb"
-    subprocess.run(
-        [str(DPKG), "-Znone", "--build", str(tree), str(target)], check=True, capture_output=True
-    )
-    shutil.rmtree(tree)
-    return target
 
 
 def fake_apt(folder: Path, pool: Path) -> Path:
@@ -73,7 +53,9 @@ def into(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_package_is_fetched_by_name(tmp_path: Path, pool: Path, into: Path) -> None:
+def test_a_package_is_fetched_by_name(
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, into: Path
+) -> None:
     made = deb(pool, "toy", {"usr/share/a": b"one"}, "1:2.0~rc1-3")
     found = debian.fetch("toy", into)
     assert found == into / "toy_1%3a2.0~rc1-3_all.deb"
@@ -143,7 +125,7 @@ def test_of_several_files_the_wanted_version_is_taken(tmp_path: Path) -> None:
         debian.at_hand("toys", tmp_path)
 
 
-def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
+def test_files_are_written_where_they_are_wanted(deb: Callable[..., Path], tmp_path: Path) -> None:
     big = bytes(range(256)) * 9000
     file = deb(tmp_path, "toy", {"usr/a": b"one", "usr/b/c": big, ".hidden": b"two", "d": b""})
     seen: dict[str, int] = {}
@@ -181,7 +163,7 @@ def test_links_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 50, 400, 5_000])
-def test_a_damaged_package(tmp_path: Path, keep: int) -> None:
+def test_a_damaged_package(deb: Callable[..., Path], tmp_path: Path, keep: int) -> None:
     file = deb(tmp_path, "toy", {"usr/a": bytes(50_000)})
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(DatasetError, match=r"toy_1.*: damaged \(.+\); expected a whole package"):
@@ -190,7 +172,7 @@ def test_a_damaged_package(tmp_path: Path, keep: int) -> None:
         debian.version(tmp_path / "other.deb")
 
 
-def test_the_error_of_a_full_disk_gets_out(tmp_path: Path) -> None:
+def test_the_error_of_a_full_disk_gets_out(deb: Callable[..., Path], tmp_path: Path) -> None:
     file = deb(tmp_path, "toy", {"usr/a": bytes(50_000)})
     (tmp_path / "out").write_text("a file where a folder should be")
     with pytest.raises(NotADirectoryError):

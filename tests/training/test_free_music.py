@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,26 +61,6 @@ def sounds() -> dict[str, bytes]:
     }
 
 
-def deb(folder: Path, name: str, files: Files, version: str = "1.0-1") -> Path:
-    """A package with `files`, by path from its root."""
-    tree = folder / f"{name}-tree"
-    control = tree / "DEBIAN" / "control"
-    control.parent.mkdir(parents=True)
-    control.write_text(
-        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        "Maintainer: Nobody <nobody@example.org>\nDescription: for a test\n"
-    )
-    for path, content in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_bytes(content)
-    target = folder / f"{name}_{version.replace(':', '%3a')}_all.deb"
-    subprocess.run(
-        [str(DPKG), "-Znone", "--build", str(tree), str(target)], check=True, capture_output=True
-    )
-    shutil.rmtree(tree)
-    return target
-
-
 def package(name: str = "toy", **more: object) -> Package:
     plain = {"version": "1.0-1", "megabytes": 1, "root": ROOT, "licence": "CC0-1.0", **more}
     return Package(name, **plain)  # type: ignore[arg-type]
@@ -117,7 +96,11 @@ def pool(tmp_path: Path) -> Path:
 
 @needs_dpkg
 def test_a_package_becomes_rows(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], review: Callable[..., None]
+    deb: Callable[..., Path],
+    tmp_path: Path,
+    pool: Path,
+    sounds: dict[str, bytes],
+    review: Callable[..., None],
 ) -> None:
     files = {
         f"{ROOT}/one.ogg": sounds["long"],
@@ -182,7 +165,11 @@ def assert_rows(table: list[dict[str, str]]) -> None:
 
 @needs_dpkg
 def test_the_data_set_is_read_with_its_labels_alone(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], review: Callable[..., None]
+    deb: Callable[..., Path],
+    tmp_path: Path,
+    pool: Path,
+    sounds: dict[str, bytes],
+    review: Callable[..., None],
 ) -> None:
     files = {f"{ROOT}/{name}.ogg": sounds[name] for name in ("long", "house", "bare")}
     deb(pool, "toy", files)
@@ -208,7 +195,11 @@ def test_the_data_set_is_read_with_its_labels_alone(
 
 @needs_dpkg
 def test_labels_are_of_bytes_not_of_names(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], review: Callable[..., None]
+    deb: Callable[..., Path],
+    tmp_path: Path,
+    pool: Path,
+    sounds: dict[str, bytes],
+    review: Callable[..., None],
 ) -> None:
     files = {f"{ROOT}/one.ogg": sounds["other"], f"{ROOT}/two.ogg": sounds["long"]}
     deb(pool, "toy", files, "2:3.0-1")
@@ -238,7 +229,7 @@ def test_labels_are_of_bytes_not_of_names(
 
 @needs_dpkg
 def test_groups_do_not_depend_on_the_order_of_packages(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes]
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, sounds: dict[str, bytes]
 ) -> None:
     deb(pool, "alpha", {f"{ROOT}/a.ogg": sounds["long"]})
     deb(pool, "beta", {f"{ROOT}/b.ogg": sounds["other"], f"{ROOT}/c.ogg": sounds["bare"]})
@@ -251,7 +242,7 @@ def test_groups_do_not_depend_on_the_order_of_packages(
 
 @needs_dpkg
 def test_what_is_there_is_not_fetched_again(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes]
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, sounds: dict[str, bytes]
 ) -> None:
     folder = tmp_path / "data"
     deb(pool, "alpha", {f"{ROOT}/a.ogg": sounds["long"]})
@@ -277,7 +268,11 @@ def test_what_is_there_is_not_fetched_again(
 
 @needs_dpkg
 def test_an_interrupt_leaves_what_was_done(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    deb: Callable[..., Path],
+    tmp_path: Path,
+    pool: Path,
+    sounds: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deb(pool, "alpha", {f"{ROOT}/a.ogg": sounds["long"]})
     deb(pool, "beta", {f"{ROOT}/b.ogg": sounds["other"]})
@@ -307,7 +302,7 @@ def test_an_interrupt_leaves_what_was_done(
 @needs_dpkg
 @pytest.mark.parametrize("keep", [0, 7, 100, 3_000, 60_000, -4_000])
 def test_a_damaged_package_costs_itself_alone(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], keep: int
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, sounds: dict[str, bytes], keep: int
 ) -> None:
     file = deb(pool, "alpha", {f"{ROOT}/a.ogg": sounds["long"], f"{ROOT}/z.ogg": sounds["bare"]})
     file.write_bytes(file.read_bytes()[:keep])
@@ -326,7 +321,7 @@ def test_a_damaged_package_costs_itself_alone(
 
 @needs_dpkg
 def test_a_package_that_holds_none_of_it(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes]
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, sounds: dict[str, bytes]
 ) -> None:
     deb(pool, "toy", {"usr/share/elsewhere/a.ogg": sounds["long"]}, "9")
     built = get(tmp_path / "data", pool, everything=True, packages=[package()])
@@ -336,7 +331,7 @@ def test_a_package_that_holds_none_of_it(
 
 @needs_dpkg
 def test_parts_of_a_song_become_the_song(
-    tmp_path: Path, pool: Path, review: Callable[..., None]
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, review: Callable[..., None]
 ) -> None:
     song, guitar = ogg(seed=6, level=0.3, artist="Band"), ogg(50.0, seed=7, level=0.3)
     files = {
@@ -366,7 +361,9 @@ def test_parts_of_a_song_become_the_song(
 
 
 @needs_dpkg
-def test_music_in_an_archive(tmp_path: Path, pool: Path, sounds: dict[str, bytes]) -> None:
+def test_music_in_an_archive(
+    deb: Callable[..., Path], tmp_path: Path, pool: Path, sounds: dict[str, bytes]
+) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("tracks/a.ogg", sounds["long"])
@@ -390,7 +387,11 @@ def test_music_in_an_archive(tmp_path: Path, pool: Path, sounds: dict[str, bytes
 
 @needs_dpkg
 def test_packages_are_fetched_where_none_are_at_hand(
-    tmp_path: Path, pool: Path, sounds: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    deb: Callable[..., Path],
+    tmp_path: Path,
+    pool: Path,
+    sounds: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = deb(pool, "toy", {f"{ROOT}/a.ogg": sounds["long"]})
     monkeypatch.setattr(debian, "need", str)
@@ -405,6 +406,7 @@ def test_packages_are_fetched_where_none_are_at_hand(
 
 @needs_dpkg
 def test_a_disk_that_takes_no_more(
+    deb: Callable[..., Path],
     tmp_path: Path,
     pool: Path,
     sounds: dict[str, bytes],
@@ -452,6 +454,7 @@ def test_packages_from_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @needs_dpkg
 def test_the_command(
+    deb: Callable[..., Path],
     tmp_path: Path,
     pool: Path,
     sounds: dict[str, bytes],

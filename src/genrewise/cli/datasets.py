@@ -28,6 +28,13 @@ _WORK = (
     ),
     no_colour_option,
 )
+_FOLDER = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+)
 _SOURCE = click.argument("source", metavar="FOLDER|MANIFEST|TABLE|NAME")
 _CHOICE = (
     click.option(
@@ -241,13 +248,7 @@ def split(
 
 @datasets.command()
 @no_colour_option
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-)
+@_FOLDER
 @click.option("--tracks", default=12, show_default=True, help="A genre.")
 @click.option("--seconds", default=10.0, show_default=True, help="A track.")
 @click.option("--seed", default=0, show_default=True)
@@ -278,13 +279,7 @@ def _show_built(values: Mapping[str, Any]) -> None:
 @datasets.command()
 @no_colour_option
 @click.argument("name", metavar="NAME")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-)
+@_FOLDER
 @click.option(
     "--from",
     "source",

@@ -15,9 +15,6 @@ from genrewise.cli.runs import TITLES, level_rows
 
 __all__ = ["evaluate"]
 
-#: What marks a damage that costs too much.
-OVER = "over 3 points"
-
 #: Columns of the figures by level; the last is that of a set's tracks.
 LEVELS = ("set", *TITLES[1:], "at 5 % wrong")
 
@@ -165,6 +162,8 @@ def _show_against(one: Mapping[str, Any]) -> None:
 
 def _show_robustness(one: Mapping[str, Any]) -> None:
     """One row a damage."""
+    from genrewise.training.report.evaluation import OVER
+
     _gap()
     rows = [
         (

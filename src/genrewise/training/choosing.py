@@ -30,7 +30,7 @@ from genrewise.training.recipe import Recipe
 from genrewise.training.stacking import fit_members
 from genrewise.training.store import select_windows
 
-__all__ = ["Choice", "Fitted", "choose", "clip_means", "fit_pool"]
+__all__ = ["Choice", "Fitted", "choose", "clip_embeddings", "clip_means", "fit_pool"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -121,11 +121,16 @@ def _embedding(
     return fit_embedding(x, truth, len(problem.dataset.labels))
 
 
-def _far(problem: Problem, recipe: Recipe, fitted: Fitted, rows: I64) -> tuple[I64, F64]:
-    """Clips of some windows, and the distance of each one's mean to the nearest centre."""
+def clip_embeddings(problem: Problem, recipe: Recipe, fitted: Fitted, rows: I64) -> tuple[I64, F64]:
+    """Clips of some windows, in rising order, and the mean embedding of each one's windows."""
     key = fitted.names[0]
     x = embedded(problem, recipe, fitted.estimators[key], key, rows)
-    items, means = clip_means(fitted.embedding.map(x), problem.table.item[rows])
+    return clip_means(fitted.embedding.map(x), problem.table.item[rows])
+
+
+def _far(problem: Problem, recipe: Recipe, fitted: Fitted, rows: I64) -> tuple[I64, F64]:
+    """Clips of some windows, and the distance of each one's mean to the nearest centre."""
+    items, means = clip_embeddings(problem, recipe, fitted, rows)
     return items, fitted.embedding.distance(means)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.training import splits
-from genrewise.training.choosing import clip_means
+from genrewise.training.choosing import clip_embeddings
 from genrewise.training.datasets.grouping import UNGROUPED
-from genrewise.training.fitting import embedded
 from genrewise.training.prepare import Job, Prepared
 from genrewise.training.problem import Problem
 from genrewise.training.protocols import leaks
@@ -105,12 +104,11 @@ def _threads(networks: bool) -> dict[str, str]:
 
 def _points(result: Run) -> tuple[list[int], NDArray[np.float64]]:
     """Some clips, spread evenly, and where the embedding puts each."""
-    problem, ships, key = result.problem, result.ships, result.ships.names[0]
+    problem = result.problem
     everyone = np.unique(problem.table.item)
     chosen = everyone[:: -(-len(everyone) // MOST_POINTS)]
     rows = np.flatnonzero(np.isin(problem.table.item, chosen))
-    x = embedded(problem, result.recipe, ships.estimators[key], key, rows)
-    items, points = clip_means(ships.embedding.map(x), problem.table.item[rows])
+    items, points = clip_embeddings(problem, result.recipe, result.ships, rows)
     return items.tolist(), points
 
 

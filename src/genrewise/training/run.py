@@ -24,8 +24,8 @@ from genrewise.evidence import packed
 from genrewise.inputs import joined, make_input
 from genrewise.training import splits
 from genrewise.training.card import chosen_by
-from genrewise.training.choosing import Choice, Fitted, choose, clip_means, fit_pool
-from genrewise.training.fitting import Mix, clip_votes, embedded, member_probabilities, mix
+from genrewise.training.choosing import Choice, Fitted, choose, clip_embeddings, fit_pool
+from genrewise.training.fitting import Mix, clip_votes, member_probabilities, mix
 from genrewise.training.levels import levels
 from genrewise.training.metrics import UnknownRule, choose_unknown
 from genrewise.training.problem import Problem
@@ -109,9 +109,7 @@ def answers(
 
 def clip_distances(problem: Problem, recipe: Recipe, fitted: Fitted, rows: I64) -> F64:
     """Distance of the mean embedding of each clip of some windows to the nearest centre."""
-    key = fitted.names[0]
-    z = fitted.embedding.map(embedded(problem, recipe, fitted.estimators[key], key, rows))
-    return fitted.embedding.distance(clip_means(z, problem.table.item[rows])[1])
+    return fitted.embedding.distance(clip_embeddings(problem, recipe, fitted, rows)[1])
 
 
 def _tested(
@@ -239,14 +237,12 @@ def _learnt(recipe: Recipe, problem: Problem) -> list[int]:
 _TRACKS, _MOST_TRACKS = "tracks.f16", 2000
 
 
-def _tracks(result: Run) -> tuple[bytes, dict[str, Any]]:
+def _tracks(result: Run, learnt: Sequence[int]) -> tuple[bytes, dict[str, Any]]:
     """Embeddings of the tracks that were learnt from, and their names, for "sounds like"."""
-    problem, ships, key = result.problem, result.ships, result.ships.names[0]
-    learnt = _learnt(result.recipe, problem)
+    problem = result.problem
     chosen = learnt[:: -(-len(learnt) // _MOST_TRACKS)]
     rows = np.flatnonzero(np.isin(problem.table.item, chosen) & problem.table.heard)
-    x = embedded(problem, result.recipe, ships.estimators[key], key, rows)
-    items, points = clip_means(ships.embedding.map(x), problem.table.item[rows])
+    items, points = clip_embeddings(problem, result.recipe, result.ships, rows)
     own = [problem.dataset.items[i] for i in items.tolist()]
     where = {"names": [i.track for i in own], "labels": [int(problem.y[i]) for i in items]}
     return packed(points), {"file": _TRACKS, **where}
@@ -276,7 +272,8 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
         members.append(bundles.Member(f"{key}.onnx", member.inputs, weights))
     embedding = ships.embedding
     files["embedding.onnx"] = _embedding_file(problem, ships)
-    files[_TRACKS], tracks = _tracks(result)
+    learnt = _learnt(recipe, problem)
+    files[_TRACKS], tracks = _tracks(result, learnt)
     used = {i for m in members for i in m.inputs} | set(ships.embedding_inputs)
     specs = {i: make_input(recipe.features[i]) for i in recipe.features if i in used}
     info = bundles.BundleInfo(
@@ -307,7 +304,7 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
             "rule": problem.split.rule,
             "seed": recipe.split.seed,
             "refit": recipe.fit.refit,
-            "clips": len(_learnt(recipe, problem)),
+            "clips": len(learnt),
         },
         metrics=dict(metrics),
         versions=versions(),

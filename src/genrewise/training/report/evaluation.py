@@ -267,62 +267,58 @@ def _shown(found: Evaluation, kind: str) -> str:
     return "".join(map(grids.html, KINDS[kind](found.report)))
 
 
+def _section(title: str, words: str, made: str) -> str:
+    """Tables below what is to be known of them; nothing where there are none."""
+    return f"<h2>{title}</h2>\n<p class='soft small'>{words}</p>\n{made}" if made else ""
+
+
 def _levels(found: Evaluation) -> str:
     shown = _shown(found, "evaluated")
-    if not shown:
-        return ""
-    return (
-        "<h2>Accuracy</h2>\n<p class='soft small'>By the most probable label. Intervals resample"
-        " whole groups, not single items. “Unknown” is counted beside it: answered, and right"
-        " when answered. “Answered at 5 % wrong”: the share that could be answered, the surest"
-        f' first, if one in twenty may be wrong.</p>\n<div class="columns">{shown}</div>'
+    return _section(
+        "Accuracy",
+        "By the most probable label. Intervals resample whole groups, not single items. “Unknown”"
+        " is counted beside it: answered, and right when answered. “Answered at 5 % wrong”: the"
+        " share that could be answered, the surest first, if one in twenty may be wrong.",
+        f'<div class="columns">{shown}</div>' if shown else "",
     )
 
 
 def _outside(found: Evaluation) -> str:
-    made = _shown(found, "strangers")
-    if not made:
-        return ""
-    return (
-        "<h2>Outside the labels</h2>\n<p class='soft small'>Music of labels that the model does"
-        " not know: “unknown” would be right, each answer is wrong. Intervals resample whole"
-        f" groups.</p>\n{made}"
+    return _section(
+        "Outside the labels",
+        "Music of labels that the model does not know: “unknown” would be right, each answer is"
+        " wrong. Intervals resample whole groups.",
+        _shown(found, "strangers"),
     )
 
 
 def _falls(found: Evaluation) -> str:
-    made = _shown(found, "collections")
-    if not made:
-        return ""
-    return (
-        "<h2>From one collection to another</h2>\n<p class='soft small'>Recall, which does not"
-        " change with how many tracks of each genre a collection happens to hold. What is lost"
-        f" may be the model's or the labels'.</p>\n{made}"
+    return _section(
+        "From one collection to another",
+        "Recall, which does not change with how many tracks of each genre a collection happens to"
+        " hold. What is lost may be the model's or the labels'.",
+        _shown(found, "collections"),
     )
 
 
 def _against(found: Evaluation) -> str:
-    made = _shown(found, "against")
-    if not made:
-        return ""
-    return (
-        "<h2>Two models on the same music</h2>\n<p class='soft small'>p: the chance of a"
-        " difference at least this large if neither were better (McNemar's exact test, which takes"
-        " clips for independent). The interval resamples whole groups, with both answers to each"
-        f" clip.</p>\n{made}"
+    return _section(
+        "Two models on the same music",
+        "p: the chance of a difference at least this large if neither were better (McNemar's exact"
+        " test, which takes clips for independent). The interval resamples whole groups, with both"
+        " answers to each clip.",
+        _shown(found, "against"),
     )
 
 
 def _damages(found: Evaluation) -> str:
-    made = _shown(found, "damaged")
-    if not made:
-        return ""
-    return (
-        "<h2>Damaged audio</h2>\n<p class='soft small'>The same clips again, with their sound"
-        " changed in known ways. “Points for the truth”: how much the probability of the right"
-        " genre moved. “Other answer”: the share of clips whose most probable genre is another one."
-        " A row whose n is smaller leaves out clips that the damage would not change. “Over 3"
-        f" points” marks what costs more of the accuracy than that.</p>\n{made}"
+    return _section(
+        "Damaged audio",
+        "The same clips again, with their sound changed in known ways. “Points for the truth”: how"
+        " much the probability of the right genre moved. “Other answer”: the share of clips whose"
+        " most probable genre is another one. A row whose n is smaller leaves out clips that the"
+        " damage would not change. “Over 3 points” marks what costs more than that.",
+        _shown(found, "damaged"),
     )
 
 
