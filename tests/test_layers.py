@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "genrewise"
 
 #: Lowest first.  A name is a module or a folder directly below the package.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "base": ("errors", "registry", "labels", "cache", "files", "filetypes"),
+    "base": ("errors", "registry", "labels", "cache", "defaults", "files", "filetypes"),
     "signal": (
         "audio",
         "audio_av",

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genrewise.errors import RecipeError
-from genrewise.windows import Span, WindowRule, frame_slice, levels_db, spans
+from genrewise.windows import Span, WindowRule, covered, frame_slice, levels_db, spans, spread
 
 TAILS = st.sampled_from(["shift", "pad", "drop"])
 SECONDS = st.floats(0.1, 3 * 3600)  # to three hours
@@ -206,3 +206,24 @@ def test_levels_are_those_of_the_mean_square() -> None:
 def test_levels_of_nothing() -> None:
     assert levels_db(np.zeros(0), 10.0, (Span(0, 1),)).tolist() == [-np.inf]
     assert levels_db(np.ones(3), 10.0, ()).tolist() == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 30)), max_size=8))
+def test_covered_seconds_against_a_fine_grid(pairs: list[tuple[float, float]]) -> None:
+    windows = [Span(start, start + length) for start, length in sorted(pairs)]
+    grid = np.arange(0, 131, 0.01) + 0.005
+    inside = np.zeros(len(grid), dtype=bool)
+    for span in windows:
+        inside |= (grid > span.start) & (grid < span.stop)
+    assert covered(windows) == pytest.approx(inside.sum() * 0.01, abs=0.02 * (len(windows) + 1))
+
+
+@given(st.integers(1, 40), st.floats(0.5, 20), st.floats(1, 50))
+def test_spread_windows_are_even_and_apart(n: int, length: float, factor: float) -> None:
+    seconds = n * length * factor
+    found = spread(seconds, length, n)
+    assert len(found) == n
+    assert all(s.stop - s.start == pytest.approx(length) for s in found)
+    assert all(a.stop <= b.start + 1e-6 for a, b in itertools.pairwise(found))
+    assert found[0].start == pytest.approx(seconds - found[-1].stop, abs=1e-6)
+    assert found[0].start >= -1e-6

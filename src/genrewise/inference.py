@@ -17,19 +17,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrewise import bundle as bundles
 from genrewise.audio import Source
+from genrewise.defaults import LISTEN
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.evidence import KnownTracks, Neighbour
 from genrewise.input_kinds import open_session, run_session
 from genrewise.inputs import Extracted, Input, extract, extract_samples, joined, make_input
 from genrewise.votes import VOTES, temper, vote
-from genrewise.windows import Span, WindowRule
+from genrewise.windows import Span, WindowRule, covered
 
 __all__ = ["Classifier", "Prediction", "Segment", "classify"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-#: How many of the windows that decided are named.
+#: How many of the windows that decided are named: one in three, and no more than so many.
 _DECIDING = 3
 
 
@@ -74,6 +75,8 @@ class Prediction:
         Why the genre is unknown.
     seconds : float
         Length of the audio.
+    heard : float
+        Seconds of it that were listened to.
     stated : float or None
         Length that the file states.
     lost : float
@@ -99,6 +102,7 @@ class Prediction:
     runner_up: str
     reason: str
     seconds: float
+    heard: float
     stated: float | None
     lost: float
     partial: bool
@@ -209,7 +213,12 @@ class Classifier:
         return found
 
     def predict_file(
-        self, source: Source, *, start: float = 0.0, duration: float | None = None
+        self,
+        source: Source,
+        *,
+        start: float = 0.0,
+        duration: float | None = None,
+        listen: int | None = LISTEN,
     ) -> Prediction:
         """Decode a file and say its genre.
 
@@ -218,13 +227,19 @@ class Classifier:
         source : path, address, bytes or binary file object
         start, duration : float
             Part of the file in seconds.
+        listen : int, optional
+            Windows to listen to, spread evenly over what is longer; None listens to all, as
+            a timeline without gaps needs.
 
         Raises
         ------
         AudioError
             Nothing could be decoded.
         """
-        return self.decide(extract(source, self.inputs, self.rule, start=start, duration=duration))
+        found = extract(
+            source, self.inputs, self.rule, start=start, duration=duration, listen=listen
+        )
+        return self.decide(found)
 
     def predict(self, y: ArrayLike, sr: int) -> Prediction:
         """Say the genre of samples.
@@ -312,6 +327,7 @@ class Classifier:
             runner_up=self.labels[int(order[1])],
             reason=reason,
             seconds=found.seconds,
+            heard=covered(found.windows),
             stated=found.stated,
             lost=found.lost,
             partial=found.partial,
@@ -343,9 +359,10 @@ class Classifier:
         end = found.seconds if rest <= self.rule.shortest_rest else found.windows[-1].stop
         edges = sorted({w.start for w in found.windows} | {end})
         starts = np.array([w.start for w in found.windows])
-        stops = np.array([w.stop for w in found.windows])
+        stops = np.array([*(w.stop for w in found.windows[:-1]), end])
         cells = []
-        for start, stop in itertools.pairwise(edges):
+        for start, after in itertools.pairwise(edges):
+            stop = min(after, float(stops[starts <= start].max()))  # a gap may follow
             over = (starts < stop - 1e-9) & (stops > start + 1e-9) & (heard > 0)
             if over.any():
                 cells.append(self._segment(start, stop, p[over].mean(axis=0)))
@@ -354,7 +371,10 @@ class Classifier:
     def _deciding(
         self, windows: tuple[Span, ...], p: F64, heard: F64, best: int
     ) -> tuple[Segment, ...]:
-        """The windows with most weight for a label that do not overlap, best first."""
+        """A third of the windows, those that speak most for a label, best first; none overlap."""
+        loud = (span for span, sounds in zip(windows, heard, strict=True) if sounds)
+        side_by_side = round(covered(loud) / self.rule.length)
+        most = max(1, min(_DECIDING, side_by_side // 3))
         chosen: list[int] = []
         for i in np.argsort(-p[:, best], kind="stable"):
             free = all(
@@ -363,7 +383,7 @@ class Classifier:
             )
             if heard[i] and free:
                 chosen.append(int(i))
-            if len(chosen) == _DECIDING:
+            if len(chosen) >= most:
                 break
         return tuple(self._segment(windows[i].start, windows[i].stop, p[i]) for i in chosen)
 

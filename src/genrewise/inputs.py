@@ -8,6 +8,7 @@ call :func:`extract`; nothing else cuts windows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import SupportsFloat
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrewise.audio import MAX_SR, MIN_SR, Resampler, Source, Stream
-from genrewise.errors import AudioError
+from genrewise.errors import AudioError, RecipeError
 from genrewise.input_kinds import Feed, Input, backbone_path, make_input
-from genrewise.windows import SHORTEST, Span, WindowRule, frame_slice, levels_db, spans
+from genrewise.windows import SHORTEST, Span, WindowRule, frame_slice, levels_db, spans, spread
 
 __all__ = [
     "Extracted",
@@ -163,51 +164,108 @@ def _check_length(seconds: float, inputs: Mapping[str, Input], name: str) -> Non
         raise AudioError(given, f"at least {least:.3g} s", "give a longer piece")
 
 
+class _Pass:
+    """One pass over samples, block by block; the heart of :func:`extract`."""
+
+    def __init__(self, sr: int, inputs: Mapping[str, Input], rule: WindowRule) -> None:
+        self._sr, self._inputs, self._rule = sr, inputs, rule
+        self._lanes: dict[str, _Lane] = {}
+        for key, item in inputs.items():
+            lane = self._lanes.setdefault(item.stem(), _Lane({}, item.feed()))
+            lane.inputs[key] = item
+        rates = {item.frontend.sr for item in inputs.values()}
+        self._resamplers = {rate: Resampler(sr, rate) for rate in rates}
+        self._level = _Levels(sr)
+        self._done: list[Span] = []
+        self._n_samples = 0
+        self._margin = max(_MARGIN, rule.shortest_rest + 1e-6)
+
+    def add(self, y: F32) -> None:
+        """Hear a block, and take the windows that are complete with it."""
+        rule, lanes = self._rule, self._lanes.values()
+        self._n_samples += len(y)
+        self._level.add(y)
+        self._push(y, last=False)
+        # A window is taken once its rows and its end are certain: a patch of margin.
+        ready = self._n_samples / self._sr - self._margin
+        while (start := len(self._done) * rule.hop) + rule.length <= ready:
+            self._emit([Span(start, start + rule.length)])
+        for lane in lanes:
+            lane.forget(min(len(self._done) * rule.hop, ready - rule.length))
+
+    def finish(self, name: str = "") -> Extracted:
+        """The last windows, and all that was made of them."""
+        seconds = self._n_samples / self._sr
+        _check_length(seconds, self._inputs, name)
+        self._push(np.zeros(0, dtype=np.float32), last=True)
+        self._emit(spans(seconds, self._rule)[len(self._done) :])
+        arrays = {
+            key: np.stack(found)
+            for lane in self._lanes.values()
+            for key, found in lane.arrays.items()
+        }
+        windows = tuple(self._done)
+        levels = levels_db(self._level.all(), self._level.rate, windows)
+        return Extracted(windows, arrays, levels, seconds)
+
+    def _push(self, y: F32, last: bool) -> None:
+        samples = {rate: resampler.push(y, last) for rate, resampler in self._resamplers.items()}
+        for lane in self._lanes.values():
+            lane.add(samples[lane.input.frontend.sr], last)
+
+    def _emit(self, windows: Iterable[Span]) -> None:
+        for span in windows:
+            for lane in self._lanes.values():
+                lane.take(span)
+            self._done.append(span)
+
+
 def _windows_of(
     blocks: Iterable[F32], sr: int, inputs: Mapping[str, Input], rule: WindowRule, name: str = ""
 ) -> Extracted:
-    """Run one pass; the heart of :func:`extract`."""
-    lanes: dict[str, _Lane] = {}
-    for key, item in inputs.items():
-        lane = lanes.setdefault(item.stem(), _Lane({}, item.feed()))
-        lane.inputs[key] = item
-    rates = {item.frontend.sr for item in inputs.values()}
-    resamplers = {rate: Resampler(sr, rate) for rate in rates}
-    level = _Levels(sr)
-    done: list[Span] = []
+    """All windows of a track."""
     bad: list[int] = []
-    n_samples = 0
-    margin = max(_MARGIN, rule.shortest_rest + 1e-6)
-
-    def push(y: F32, last: bool) -> None:
-        samples = {rate: resampler.push(y, last) for rate, resampler in resamplers.items()}
-        for lane in lanes.values():
-            lane.add(samples[lane.input.frontend.sr], last)
-
-    def emit(windows: Iterable[Span]) -> None:
-        for span in windows:
-            for lane in lanes.values():
-                lane.take(span)
-            done.append(span)
-
+    whole = _Pass(sr, inputs, rule)
     for y in _sounding(blocks, bad):
+        whole.add(y)
+    return replace(whole.finish(name), lost=sum(bad) / sr, partial=sum(bad) > 0)
+
+
+def _some_windows_of(
+    blocks: Iterable[F32], sr: int, inputs: Mapping[str, Input], rule: WindowRule, n: int, of: float
+) -> Extracted | None:
+    """Windows from `n` places of a track of which `of` seconds are promised; see :func:`extract`.
+
+    Each is a track of its own to the inputs.  None where too little came, or silence only.
+    """
+    bad: list[int] = []
+    found: list[tuple[Span, Extracted]] = []
+    chosen = spread(of, rule.length, n)
+    piece = _Pass(sr, inputs, rule)
+    n_samples = 0
+    for y in _sounding(blocks, bad):
+        for span in chosen[len(found) :]:
+            first, stop = round(span.start * sr), round(span.stop * sr)
+            if first >= n_samples + len(y):
+                break
+            piece.add(y[max(0, first - n_samples) : max(0, stop - n_samples)])
+            if stop > n_samples + len(y):
+                break
+            found.append((span, piece.finish()))
+            piece = _Pass(sr, inputs, rule)
         n_samples += len(y)
-        level.add(y)
-        push(y, last=False)
-        # A window is taken once its rows and its end are certain: a patch of margin.
-        ready = n_samples / sr - margin
-        while (start := len(done) * rule.hop) + rule.length <= ready:
-            emit([Span(start, start + rule.length)])
-        for lane in lanes.values():
-            lane.forget(min(len(done) * rule.hop, ready - rule.length))
-    seconds = n_samples / sr
-    _check_length(seconds, inputs, name)
-    push(np.zeros(0, dtype=np.float32), last=True)
-    emit(spans(seconds, rule)[len(done) :])
-    arrays = {key: np.stack(found) for lane in lanes.values() for key, found in lane.arrays.items()}
-    windows = tuple(done)
-    levels = levels_db(level.all(), level.rate, windows)
-    return Extracted(windows, arrays, levels, seconds, None, sum(bad) / sr, sum(bad) > 0)
+    levels = [one.levels for _, one in found]
+    if len(found) < n / 2 or max(map(np.max, levels)) < rule.silence_db:
+        return None
+    return Extracted(
+        tuple(span for span, _ in found),
+        {key: np.concatenate([one.arrays[key] for _, one in found]) for key in inputs},
+        np.concatenate(levels),
+        n_samples / sr,
+        None,
+        sum(bad) / sr,
+        sum(bad) > 0,
+    )
 
 
 #: Seconds that rows lag behind the samples: half a patch of the slowest input, and more.
@@ -221,6 +279,7 @@ def extract(
     *,
     start: float = 0.0,
     duration: float | None = None,
+    listen: int | None = None,
 ) -> Extracted:
     """Windows of a file, decoded once, in memory that does not grow with its length.
 
@@ -231,6 +290,10 @@ def extract(
     rule : WindowRule
     start, duration : float
         Part of the file in seconds.
+    listen : int, optional
+        Look at no more than so many windows, spread evenly, of what is longer than they are
+        together.  All is decoded, so that damage is found; where more than half of the
+        windows are missing or all are silent, everything is looked at.  None: everything.
 
     Returns
     -------
@@ -240,15 +303,26 @@ def extract(
     ------
     AudioError
         Nothing could be decoded, or less than a tenth of a second.
+    RecipeError
+        No window to listen to.
     """
+    if listen is not None and listen < 1:
+        raise RecipeError(f"{listen} windows to listen to", "1 or more")
     with Stream(source, start=start, duration=duration) as stream:
-        found = _windows_of(stream, stream.sr, inputs, rule, stream.name)
-        return replace(
-            found,
-            stated=stream.info.stated,
-            lost=stream.lost + found.lost,
-            partial=stream.partial or found.partial,
-        )
+        stated = stream.info.stated
+        promised = min((stated or 0.0) - start, math.inf if duration is None else duration)
+        if listen is None or promised <= listen * rule.length:
+            found: Extracted | None = _windows_of(stream, stream.sr, inputs, rule, stream.name)
+        else:
+            found = _some_windows_of(stream, stream.sr, inputs, rule, listen, promised)
+        if found is not None:
+            return replace(
+                found,
+                stated=stated,
+                lost=stream.lost + found.lost,
+                partial=stream.partial or found.partial,
+            )
+    return extract(source, inputs, rule, start=start, duration=duration)
 
 
 def _rate(sr: SupportsFloat) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from genrewise.defaults import LISTEN
+
 if TYPE_CHECKING:
     from genrewise.inference import Prediction, Segment
 
@@ -33,6 +35,8 @@ class ClassifyJob:
         Also give the genre over time.
     threads : int
         Of the model, in one worker.
+    listen : int or None
+        Windows to listen to in what is longer; None for all, as with `timeline`.
     """
 
     model: str = ""
@@ -41,6 +45,7 @@ class ClassifyJob:
     min_confidence: float = 0.0
     timeline: bool = False
     threads: int = 1
+    listen: int | None = LISTEN
 
     def __call__(self) -> Callable[[str], dict[str, Any]]:
         """Load the model.
@@ -57,8 +62,12 @@ class ClassifyJob:
         for backbone in classifier.info.backbones():
             backbone_path(backbone)  # better said once than of every file
 
+        listen = None if self.timeline else self.listen
+
         def classify(path: str) -> dict[str, Any]:
-            prediction = classifier.predict_file(path, start=self.start, duration=self.duration)
+            prediction = classifier.predict_file(
+                path, start=self.start, duration=self.duration, listen=listen
+            )
             return record(prediction, self)
 
         return classify
@@ -89,6 +98,7 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
         "model": prediction.model,
         "runner_up": prediction.runner_up,
         "reason": reason,
+        "heard": float(prediction.heard),
         "stated": None if prediction.stated is None else float(prediction.stated),
         "lost": float(prediction.lost),
         "distance": float(prediction.distance),

@@ -8,6 +8,7 @@ prediction) uses the spans that :func:`spans` gives and no others.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -16,7 +17,16 @@ from numpy.typing import NDArray
 
 from genrewise.errors import RecipeError
 
-__all__ = ["SHORTEST", "Span", "WindowRule", "frame_slice", "levels_db", "spans"]
+__all__ = [
+    "SHORTEST",
+    "Span",
+    "WindowRule",
+    "covered",
+    "frame_slice",
+    "levels_db",
+    "spans",
+    "spread",
+]
 
 #: Audio shorter than this many seconds carries no answer.
 SHORTEST = 0.1
@@ -133,6 +143,46 @@ def spans(seconds: float, rule: WindowRule) -> tuple[Span, ...]:
         return (*full, Span(seconds - rule.length, seconds))
     start = count * rule.hop
     return (*full, Span(start, seconds)) if start < seconds else tuple(full)
+
+
+def covered(windows: Iterable[Span]) -> float:
+    """Seconds that lie in one window at least.
+
+    Parameters
+    ----------
+    windows : iterable of Span
+        In order of time.
+    """
+    total = reached = 0.0
+    for span in windows:
+        total += max(0.0, span.stop - max(span.start, reached))
+        reached = max(reached, span.stop)
+    return total
+
+
+def spread(seconds: float, length: float, n: int) -> tuple[Span, ...]:
+    """Windows in the middles of `n` equal parts of a track.
+
+    Parameters
+    ----------
+    seconds : float
+        Length of the track, at least that of all windows together.
+    length : float
+        Of a window in seconds.
+    n : int
+
+    Returns
+    -------
+    tuple of Span
+        In order of time; no two overlap.
+
+    Examples
+    --------
+    >>> [(s.start, s.stop) for s in spread(180.0, 10.0, 2)]
+    [(40.0, 50.0), (130.0, 140.0)]
+    """
+    starts = [(k + 0.5) * seconds / n - length / 2 for k in range(n)]
+    return tuple(Span(start, start + length) for start in starts)
 
 
 def frame_slice(span: Span, rate: float, offset: float, n_frames: int) -> slice:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -58,6 +59,20 @@ def test_a_folder_in_the_fixed_interface(genrewise: Run, songs: Path) -> None:
     assert [r["seconds"] for r in (first, second, third)] == pytest.approx([2.0, 2.0, 4.0], abs=0.1)
     assert done.stderr == "3 files: 3 ok; passed over 1 that are no audio\n"
     assert songs.is_dir()
+
+
+def test_how_much_is_listened_to(genrewise: Run, tmp_path: Path) -> None:
+    y = np.sin(np.arange(60 * 8000) * 0.3).astype(np.float32) / 2
+    soundfile.write(tmp_path / "long.wav", y, 8000)
+
+    def heard(*more: str) -> float:
+        done = genrewise("--jsonl", tmp_path / "long.wav", *more)
+        return float(lines(done.stdout)[0]["heard"])
+
+    assert heard("--listen", "2") == pytest.approx(6.0)
+    assert heard("--listen", "all") == pytest.approx(60.0)
+    assert heard() == pytest.approx(30.0)
+    assert heard("--timeline") == pytest.approx(60.0)
 
 
 def test_one_file_says_nothing_else(genrewise: Run, songs: Path) -> None:

@@ -1,4 +1,4 @@
-"""How times and amounts are written."""
+"""How times, amounts and numbers of windows are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrewise.cli.options import seconds, size
+from genrewise.cli.options import seconds, size, windows
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,14 @@ def test_size(text: str | int, value: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter, match="expected an amount of memory"):
         size(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("010", 10), (7, 7), ("all", None)])
+def test_windows(text: str | int, value: int | None) -> None:
+    assert windows(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "1.5", "All", "", "1e3", "٣"])
+def test_what_is_no_number_of_windows(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected a number of windows from 1 on, or all"):
+        windows(text)

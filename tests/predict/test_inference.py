@@ -225,7 +225,7 @@ def test_what_was_asked_to_be_dropped_is_not_shown(make: Make, sounds: Sounds) -
 
 
 def test_the_seconds_that_decided(make: Make, sounds: Sounds) -> None:
-    y = joined(sounds, "tntnnnn", 3.0)
+    y = joined(sounds, "tntnnnnnn", 3.0)
     model = Classifier(make(windows={"length": 3.0, "hop": 1.5}))
     found = model.predict(y, SR)
     assert found.genre == "noise"
@@ -235,6 +235,55 @@ def test_the_seconds_that_decided(make: Make, sounds: Sounds) -> None:
         extract_samples(y, SR, model.inputs, model.rule).arrays
     )[:, 0]
     assert found.deciding[0].probabilities[0] == pytest.approx(everything.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("plan", "n"), [("n", 1), ("nnt", 1), ("nntnt", 1), ("nntntn", 2), ("nn    ", 1), ("n" * 30, 3)]
+)
+def test_no_more_than_a_third_decided(make: Make, sounds: Sounds, plan: str, n: int) -> None:
+    found = Classifier(make()).predict(joined(sounds, plan, 3.0), SR)
+    assert len(found.deciding) == n
+
+
+def test_without_the_deciding_seconds_the_answer_is_less_sure(make: Make, sounds: Sounds) -> None:
+    y = joined(sounds, "nnttnnnt", 3.0)
+    model = Classifier(make(windows={"length": 3.0, "hop": 3.0}))
+    found = model.predict(y, SR)
+    cut = np.ones(len(y), dtype=bool)
+    for s in found.deciding:
+        cut[round(s.start * SR) : round(s.stop * SR)] = False
+    best = max(found.probabilities, key=lambda label: found.probabilities[label])
+    without = model.predict(y[cut], SR).probabilities[best]
+    assert without < found.probabilities[best]
+    length = int(np.count_nonzero(~cut))
+    for first in range(0, len(y) - length, 3 * SR):  # whatever else is as long costs no more
+        other = np.delete(y, slice(first, first + length))
+        assert without <= model.predict(other, SR).probabilities[best] + 1e-3
+
+
+# ---------------------------------------------------------------- parts of a track
+
+
+def test_a_long_track_is_heard_in_places(make: Make, sounds: Sounds, tmp_path: Path) -> None:
+    y = joined(sounds, "nnnt", 30.0)
+    soundfile.write(tmp_path / "a.wav", y, SR, subtype="FLOAT")
+    model = Classifier(make())
+    some = model.predict_file(tmp_path / "a.wav", listen=4)
+    well_formed(some, 120.0)
+    assert some.heard == pytest.approx(12.0)
+    assert [(s.start, s.stop) for s in some.timeline] == [
+        (13.5, 16.5),
+        (43.5, 46.5),
+        (73.5, 76.5),
+        (103.5, 106.5),
+    ]
+    assert [s.genre for s in some.timeline] == ["noise", "noise", "noise", "tone"]
+    everything = model.predict_file(tmp_path / "a.wav", listen=None)
+    assert everything.heard == pytest.approx(120.0)
+    assert some.genre == everything.genre == "noise"
+    usual = model.predict_file(tmp_path / "a.wav")
+    assert usual.heard == pytest.approx(30.0)
+    assert len(usual.timeline) == 10
 
 
 # ----------------------------------------------------------------- many ways in

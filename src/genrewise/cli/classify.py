@@ -14,10 +14,11 @@ import click
 
 from genrewise import engine
 from genrewise.bundle import find
-from genrewise.cli.options import model_option, no_colour_option, seconds, size
+from genrewise.cli.options import model_option, no_colour_option, seconds, size, windows
 from genrewise.cli.output import Progress, ready_stdout, say
 from genrewise.cli.paths import Tally, expand, is_url, read_list
 from genrewise.cli.results import Writer, writer
+from genrewise.defaults import LISTEN
 from genrewise.engine import Outcome, Waiting
 from genrewise.records import ClassifyJob
 
@@ -186,6 +187,14 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
 )
 @click.option("--start", type=seconds, default=0.0, help="Begin here: 90 or 1:30.")
 @click.option("--duration", type=seconds, callback=_not_zero, help="Use no more than this.")
+@click.option(
+    "--listen",
+    type=windows,
+    default=LISTEN,
+    show_default=True,
+    metavar="N|all",
+    help="Windows to listen to, spread over what is longer; --timeline hears all.",
+)
 @click.option("--files-from", metavar="FILE", type=click.File("rb"), help="Also the paths in FILE.")
 @click.option("-0", "--null", is_flag=True, help="Lists are NUL-separated: find … -print0.")
 @click.option(

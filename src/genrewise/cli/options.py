@@ -8,7 +8,15 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["complete_models", "model_option", "names", "no_colour_option", "seconds", "size"]
+__all__ = [
+    "complete_models",
+    "model_option",
+    "names",
+    "no_colour_option",
+    "seconds",
+    "size",
+    "windows",
+]
 
 _UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -45,6 +53,23 @@ def size(value: str | int) -> int:
     if found is None:
         raise click.BadParameter(f"{value!r}; expected an amount of memory: 512M or 2G")
     return round(float(found[1]) * _UNITS[found[2]])
+
+
+def windows(value: str | int) -> int | None:
+    """How many windows: a number from 1 on, or ``all``, which is None.
+
+    Raises
+    ------
+    click.BadParameter
+        Anything else.
+    """
+    if isinstance(value, int):
+        return value
+    if value == "all":
+        return None
+    if not re.fullmatch(r"0*[1-9]\d{0,5}", value, re.ASCII):
+        raise click.BadParameter(f"{value!r}; expected a number of windows from 1 on, or all")
+    return int(value)
 
 
 def names(_ctx: click.Context, _option: click.Parameter, value: str) -> list[str]:
