@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from genrewise.cache import own_network
 from genrewise.errors import BundleError, nearest
 
 __all__ = ["CARD", "FORMAT", "BundleInfo", "Calibration", "Member", "Unknown", "is_name", "parse"]
@@ -132,9 +133,9 @@ class BundleInfo:
     format: int = FORMAT
 
     def backbones(self) -> tuple[str, ...]:
-        """Names of the pretrained networks that the model needs."""
+        """Names of the pretrained networks of others that the model needs."""
         found = [spec["backbone"] for spec in self.inputs.values() if spec["kind"] == "backbone"]
-        return tuple(dict.fromkeys(found))
+        return tuple(name for name in dict.fromkeys(found) if own_network(name) is None)
 
 
 #: JSON type of each key.

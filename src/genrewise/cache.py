@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["backbone_file", "cache_dir"]
+__all__ = ["backbone_file", "cache_dir", "own_network"]
 
 
 def cache_dir() -> Path:
@@ -31,6 +31,12 @@ def cache_dir() -> Path:
     return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "genrewise"
 
 
+def own_network(name: str) -> Path | None:
+    """File of a network that comes with the program; None where it is one to be fetched."""
+    path = Path(__file__).parent / "models" / f"{name}.onnx"
+    return path if path.is_file() else None
+
+
 def backbone_file(name: str) -> Path:
-    """Where a converted backbone lies once it was fetched; it may not be there."""
-    return cache_dir() / "backbones" / f"{name}.onnx"
+    """Where a backbone lies, once it was fetched and converted where it is not our own."""
+    return own_network(name) or cache_dir() / "backbones" / f"{name}.onnx"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.cache import backbone_file
+from genrewise.cache import backbone_file, own_network
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.features.frontend import Framer, FrontEnd, mel_frames
 from genrewise.input_base import F32, Feed, Input, fill
@@ -164,7 +164,7 @@ class _BackboneFeed(Feed):
         if last and not self._any and 0 < len(self._rest) < spec.patch:
             self._rest = fill(self._rest, spec.patch)
         if len(self._rest) < spec.patch:
-            return np.zeros((0, sum(spec.SIZES.values())), dtype=np.float32)
+            return np.zeros((0, sum(spec.sizes.values())), dtype=np.float32)
         starts = range(0, len(self._rest) - spec.patch + 1, spec.hop)
         patches = np.stack([self._rest[i : i + spec.patch] for i in starts])
         self._rest = self._rest[starts[-1] + spec.hop :]
@@ -201,8 +201,11 @@ class BackboneInput(Input):
     patch = 187
     _BATCH = 16
 
-    #: Values of each layer of a musicnn network.
-    SIZES: Mapping[str, int] = {"tags": 50, "penultimate": 200, "pooled": 1506}
+    #: Values of each layer, by the first part of a network's name.
+    SIZES: Mapping[str, Mapping[str, int]] = {
+        "musicnn": {"tags": 50, "penultimate": 200, "pooled": 1506},
+        "mini": {"tags": 50, "penultimate": 200, "pooled": 768},
+    }
 
     def __init__(
         self,
@@ -219,6 +222,7 @@ class BackboneInput(Input):
         if not 1 <= hop <= self.patch:
             raise RecipeError(f"a hop of {hop} frames between patches", f"1 to {self.patch}")
         self.backbone, self.layers, self.summary, self.hop = backbone, layers, summary, hop
+        self.sizes = self.SIZES.get(backbone.partition("-")[0], self.SIZES["musicnn"])
         self.frontend = FrontEnd(
             sr=16000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect", log="log1e4"
         )
@@ -231,9 +235,9 @@ class BackboneInput(Input):
 
     def _columns_of(self, layers: Sequence[str]) -> NDArray[np.int64]:
         """Columns of some layers where all stand side by side."""
-        _known("layer", layers, self.SIZES)
-        stops = dict(zip(self.SIZES, np.cumsum(list(self.SIZES.values())), strict=True))
-        return np.concatenate([np.arange(stops[n] - self.SIZES[n], stops[n]) for n in layers])
+        _known("layer", layers, self.sizes)
+        stops = dict(zip(self.sizes, np.cumsum(list(self.sizes.values())), strict=True))
+        return np.concatenate([np.arange(stops[n] - self.sizes[n], stops[n]) for n in layers])
 
     def feed(self) -> Feed:
         """Start a track."""
@@ -244,7 +248,7 @@ class BackboneInput(Input):
         return f"{self.kind} {self.backbone} {self.hop} {self.level}"
 
     def run(self, patches: F32) -> F32:
-        """All layers of patches side by side, shape (n, 187, 96) → (n, 1756)."""
+        """All layers of patches side by side, (n, 187, 96) → (n, 1756) for a musicnn network."""
         if self._session is None:
             path = backbone_path(self.backbone)
             self._session = open_session(path, self._threads, self._again())
@@ -256,8 +260,8 @@ class BackboneInput(Input):
         return np.concatenate(blocks)
 
     def _layers(self, patches: F32) -> F32:
-        found = run_session(self._session, list(self.SIZES), {"patches": patches}, self._again())
-        given, wanted = [x.shape for x in found], [(len(patches), n) for n in self.SIZES.values()]
+        found = run_session(self._session, list(self.sizes), {"patches": patches}, self._again())
+        given, wanted = [x.shape for x in found], [(len(patches), n) for n in self.sizes.values()]
         if given != wanted:
             raise BundleError(
                 f"the backbone {self.backbone} gives {given}", str(wanted), self._again()[1]
@@ -268,6 +272,8 @@ class BackboneInput(Input):
         """What a message calls the network, and what to do where its file is damaged."""
         path = backbone_file(self.backbone)
         todo = f"delete {path} and run: genrewise models get {self.backbone}"
+        if own_network(self.backbone) is not None:
+            todo = "install genrewise again"
         return f"the backbone {self.backbone}", todo
 
     def window(self, rows: F32) -> F32:
@@ -275,6 +281,16 @@ class BackboneInput(Input):
         rows = rows[:, self._columns]
         parts = {"mean": rows.mean(axis=0), "std": rows.std(axis=0)}
         return np.concatenate([parts[name] for name in self.summary]).astype(np.float32)
+
+    def fingerprint(self) -> str:
+        """Changes with a network of our own, too, which is made anew under its name."""
+        import hashlib
+
+        own = own_network(self.backbone)
+        if own is None:
+            return super().fingerprint()
+        text = super().fingerprint() + hashlib.sha256(own.read_bytes()).hexdigest()
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for :func:`make_input`."""
