@@ -76,7 +76,23 @@ def test_the_headline_is_of_the_test_part_with_its_protocol(report: dict[str, An
     keys = "accuracy interval macro_f1 weighted_f1 n answered right_when_answered ece"
     for level in ("window", "clip", "track"):
         assert found[level] == {key: report["test"][level][key] for key in keys.split()}
-    assert found["out_of_fold"]["accuracy"] == report["validation"]["track"]["accuracy"]
+    assert found["validation"]["accuracy"] == report["validation"]["track"]["accuracy"]
+    assert "whole" not in found
+
+
+def test_what_ships_is_shown_out_of_fold_over_all(report: dict[str, Any]) -> None:
+    whole = scores(2)
+    whole["track"]["ece_interval"] = [0.02, 0.071]
+    unknown = {**report["unknown"], "min_confidence": 0.55, "answered": 0.7}
+    report["whole"] = {**whole, "calibration": {"temperature": 0.9}, "unknown": unknown}
+    found = headline(report)["whole"]
+    assert found["accuracy"] == whole["track"]["accuracy"]
+    assert found["ece_interval"] == [0.02, 0.071]
+    text = card_text(recipe(fit={"refit": "all"}), report)
+    assert "Out of fold over all that it was fitted on in the end" in text
+    assert "ECE by track between 0.020 and 0.071 (95 %)." in text
+    assert "Temperature 0.900, fitted out of fold. Unknown below a confidence of 0.550" in text
+    assert "70% are answered" in text
 
 
 def test_without_a_test_part_it_is_of_validation_and_says_so(report: dict[str, Any]) -> None:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from genrewise.training.datasets import Dataset, Item
 from genrewise.training.levels import levels, sections
-from genrewise.training.metrics import UnknownRule, level_scores
+from genrewise.training.metrics import level_scores
 from genrewise.training.problem import Problem
 from genrewise.training.splits import Split
 from genrewise.training.store import Table
+from genrewise.training.unknown import UnknownRule
 from genrewise.votes import vote
 
 LABELS = ("a", "b", "c")

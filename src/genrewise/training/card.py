@@ -20,9 +20,11 @@ def headline(report: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"protocol": report["protocol"], "part": part}
     for level in _LEVELS:
         found[level] = {key: report[part][level][key] for key in keys}
-    found["out_of_fold"] = {
-        key: report["validation"]["track"][key] for key in ("accuracy", "interval", "n", "ece")
-    }
+    few = ("accuracy", "interval", "n", "ece")
+    found["validation"] = {key: report["validation"]["track"][key] for key in few}
+    if report.get("whole"):
+        track = report["whole"]["track"]
+        found["whole"] = {key: track[key] for key in (*few, "ece_interval")}
     return found
 
 
@@ -120,7 +122,8 @@ def _provenance(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     if recipe.fit.refit == "all" and split["test"]:
         lines.append(
             "What ships was then fitted again, with the same settings, on all of them: the"
-            " figures are those of the model before that."
+            " figures on test are those of the model before that; those out of fold over all are"
+            " of models fitted on four fifths of them."
         )
     return lines
 
@@ -133,6 +136,14 @@ def _figures(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     if part == "test":
         lines += ["", f"{chosen_by(recipe).capitalize()}, on which it was chosen:", ""]
         lines += _level_table(report["validation"])
+    if whole := report.get("whole"):
+        low, high = whole["track"]["ece_interval"]
+        lines += ["", "Out of fold over all that it was fitted on in the end:", ""]
+        lines += [
+            *_level_table(whole),
+            "",
+            f"ECE by track between {low:.3f} and {high:.3f} (95 %).",
+        ]
     lines += ["", f"## By genre, {part}, by track", "", *_genre_table(report[part]["track"])]
     confused = _confused(report[part]["track"], data["labels"])
     lines += ["", "## What it confuses", "", *(confused or ["* nothing in this part"])]
@@ -141,12 +152,13 @@ def _figures(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
 
 def _doubts(recipe: Recipe, report: Mapping[str, Any]) -> list[str]:
     """Calibration, and what "unknown" buys."""
-    unknown, by = report["unknown"], chosen_by(recipe)
+    last, by = report.get("whole") or report, chosen_by(recipe)
+    unknown = last["unknown"]
     lines = [
         "",
         "## Calibration and unknown",
         "",
-        f"Temperature {report['calibration']['temperature']:.3f}, fitted {by}. Unknown"
+        f"Temperature {last['calibration']['temperature']:.3f}, fitted {by}. Unknown"
         f" below a confidence of {unknown['min_confidence']:.3f} or farther than"
         f" {unknown['max_distance']:.2f} deviations from every genre's centre: {by}"
         f" {unknown['answered']:.0%} are answered and {unknown['right_when_answered']:.0%} of"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrewise.training.metrics import UnknownRule, level_scores
+from genrewise.training.metrics import level_scores
+from genrewise.training.unknown import UnknownRule
 from genrewise.votes import vote
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ beside it, never subtracted from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from genrewise.errors import DatasetError
 
 __all__ = [
-    "UnknownRule",
     "bootstrap_interval",
-    "choose_unknown",
     "confusion_matrix",
     "coverage_at_risk",
     "ece",
+    "ece_interval",
     "fit_temperature",
     "level_scores",
     "mcnemar",
@@ -177,6 +175,31 @@ def ece(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
     rows = reliability(confidence, right, bins)
     total = sum(r["n"] for r in rows)
     return float(sum(r["n"] * abs(r["confidence"] - r["accuracy"]) for r in rows) / total)
+
+
+def ece_interval(
+    confidence: ArrayLike,
+    right: ArrayLike,
+    groups: ArrayLike,
+    *,
+    bins: int = 10,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> list[float]:
+    """95 % percentile interval of :func:`ece`, with whole groups resampled.
+
+    Resamples have more noise in each bin than the whole, so that the interval lies rather
+    high: its upper end is on the safe side.
+    """
+    conf, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=bool)
+    ids = np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = [np.flatnonzero(ids == i) for i in range(int(ids.max()) + 1)]
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_bootstrap):
+        drawn = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
+        found.append(ece(conf[drawn], hit[drawn], bins))
+    return [float(edge) for edge in np.quantile(found, [0.025, 0.975])]
 
 
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[F64, F64, F64]:
@@ -381,97 +404,3 @@ def fit_temperature(logp: ArrayLike, truth: ArrayLike, groups: ArrayLike | None 
     edge = np.log(1000.0)
     found = minimize_scalar(loss, bounds=(-edge, edge), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
-
-
-@dataclass(frozen=True)
-class UnknownRule:
-    """When to say "unknown": below a confidence, or too far from the training music.
-
-    Parameters
-    ----------
-    confidence : float
-        Least confidence that is answered.
-    distance : float
-        Greatest distance that is answered.
-    answered, right_when_answered : float
-        Measured on the data that chose the thresholds.
-    reached : bool
-        The wanted risk was reached.
-    table : tuple of dict
-        The trade-off: ``confidence``, ``answered``, ``right_when_answered`` for
-        thresholds of growing strictness.
-    """
-
-    confidence: float
-    distance: float
-    answered: float
-    right_when_answered: float
-    reached: bool
-    table: tuple[dict[str, float], ...]
-
-
-def choose_unknown(
-    confidence: ArrayLike,
-    distance: ArrayLike,
-    right: ArrayLike,
-    target_risk: float = 0.1,
-    *,
-    far: float = 0.01,
-    least_answered: float = 0.5,
-) -> UnknownRule:
-    """Thresholds for "unknown", chosen on validation.
-
-    First the distance: the share `far` of the validation items, the farthest, is
-    refused, since nothing there says how the model does on music like that.  Then the
-    confidence: the least that keeps the share of wrong answers at `target_risk`.
-
-    Parameters
-    ----------
-    confidence : array_like, shape (n,), 0..1
-        Calibrated, of the most probable label.
-    distance : array_like, shape (n,)
-        From the training music, in any unit.
-    right : array_like of bool, shape (n,)
-    target_risk : float
-        Wanted share of wrong answers among those given.
-    far : float
-        Share refused by distance.
-    least_answered : float
-        Never answer less than this share; where the risk cannot be reached with it,
-        the threshold with the least risk above it is taken and `reached` is false.
-
-    Returns
-    -------
-    UnknownRule
-    """
-    conf, far_off = np.asarray(confidence, dtype=np.float64), np.asarray(distance, dtype=np.float64)
-    hit = np.asarray(right, dtype=bool)
-    if len(conf) == 0:
-        raise DatasetError("no items to choose thresholds on", "a validation side")
-    limit = float(np.quantile(far_off, 1.0 - far, method="higher"))
-    near = far_off <= limit
-    coverage, risk, threshold = risk_coverage(conf[near], hit[near])
-    coverage = coverage * near.mean()
-    enough = np.flatnonzero(coverage >= min(least_answered, coverage[-1]))
-    good = enough[risk[enough] <= target_risk]
-    # Of equal risks the last answers most.
-    best = good[-1] if len(good) else enough[::-1][risk[enough][::-1].argmin()]
-    # The lower edge, halfway to the next item, so that rounding does not turn an answer.
-    below = threshold[best + 1] if best + 1 < len(threshold) else 0.0
-    shares = np.append(np.linspace(1.0, 0.1, 10), coverage[best])
-    picks = sorted({int(np.searchsorted(coverage, min(s, coverage[-1]))) for s in shares})[::-1]
-    return UnknownRule(
-        confidence=float((threshold[best] + below) / 2.0) if best + 1 < len(threshold) else 0.0,
-        distance=limit,
-        answered=float(coverage[best]),
-        right_when_answered=float(1.0 - risk[best]),
-        reached=bool(len(good)),
-        table=tuple(
-            {
-                "confidence": float(threshold[i]),
-                "answered": float(coverage[i]),
-                "right_when_answered": float(1.0 - risk[i]),
-            }
-            for i in picks
-        ),
-    )

@@ -21,6 +21,7 @@ from genrewise.training.report.data import html as data_html
 from genrewise.training.report.html import Extras, write_report
 from genrewise.training.report.listen import sources
 from genrewise.training.run import Run, versions, write_json
+from genrewise.training.unknown import UnknownRule
 
 __all__ = ["leave", "protocol_of", "report_of"]
 
@@ -71,17 +72,10 @@ def report_of(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
         "candidates": result.table_of_candidates,
         "chosen": list(result.chosen.names),
         "calibration": {"temperature": result.chosen.temperature},
-        "unknown": {
-            "min_confidence": result.unknown.confidence,
-            "max_distance": result.unknown.distance,
-            "answered": result.unknown.answered,
-            "right_when_answered": result.unknown.right_when_answered,
-            "target_risk": recipe.unknown.target_risk,
-            "reached": result.unknown.reached,
-            "table": list(result.unknown.table),
-        },
+        "unknown": _unknown(result.unknown, recipe),
         "validation": result.validation,
         "test": result.test,
+        "whole": _whole(result),
         "published": recipe.published.model_dump(mode="json") if recipe.published.figure else {},
         "choices": list(recipe.choices),
         "reductions": list(recipe.reductions),
@@ -90,6 +84,31 @@ def report_of(job: Job, result: Run, looked: DataReport) -> dict[str, Any]:
         "log": [line.partition(" ")[2] for line in result.log],
         "version": versions()["genrewise"],
         "environment": versions(_LEARNERS) | _threads(bool(nets)),
+    }
+
+
+def _unknown(rule: UnknownRule, recipe: Recipe) -> dict[str, Any]:
+    """When it says "unknown", and what that buys."""
+    return {
+        "min_confidence": rule.confidence,
+        "max_distance": rule.distance,
+        "answered": rule.answered,
+        "right_when_answered": rule.right_when_answered,
+        "target_risk": recipe.unknown.target_risk,
+        "reached": rule.reached,
+        "table": list(rule.table),
+    }
+
+
+def _whole(result: Run) -> dict[str, Any]:
+    """What ships, out of fold over all that it was fitted on; nothing where that is the pool."""
+    whole = result.whole
+    if whole is None:
+        return {}
+    return {
+        **whole.scores,
+        "calibration": {"temperature": whole.temperature},
+        "unknown": _unknown(whole.unknown, result.recipe),
     }
 
 

@@ -27,14 +27,15 @@ from genrewise.training.card import chosen_by
 from genrewise.training.choosing import Choice, Fitted, choose, clip_embeddings, fit_pool
 from genrewise.training.fitting import Mix, clip_votes, member_probabilities, mix
 from genrewise.training.levels import levels
-from genrewise.training.metrics import UnknownRule, choose_unknown
+from genrewise.training.metrics import ece_interval
 from genrewise.training.problem import Problem
 from genrewise.training.recipe import Recipe
 from genrewise.training.stacking import fit_members
 from genrewise.training.store import select_windows
+from genrewise.training.unknown import UnknownRule, choose_unknown
 from genrewise.votes import temper
 
-__all__ = ["Run", "answers", "run", "to_bundle"]
+__all__ = ["Run", "Whole", "answers", "run", "to_bundle"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -55,6 +56,25 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True, eq=False)
+class Whole:
+    """What ships, out of fold over all that it was fitted on: the test part, too.
+
+    Attributes
+    ----------
+    temperature : float
+    unknown : UnknownRule
+    scores : dict
+        Figures at the levels window, clip and track; of tracks also ``ece_interval``.
+    clips : int
+    """
+
+    temperature: float
+    unknown: UnknownRule
+    scores: dict[str, Any]
+    clips: int
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a run leaves.
 
@@ -71,6 +91,8 @@ class Run:
     predictions : list of dict
         Rows for predictions.csv.
     ships : Fitted
+    whole : Whole or None
+        Where what ships was fitted on the test part, too; its calibration is then this one's.
     """
 
     recipe: Recipe
@@ -83,6 +105,17 @@ class Run:
     predictions: list[dict[str, Any]]
     ships: Fitted
     log: list[str] = field(default_factory=list)
+    whole: Whole | None = None
+
+    @property
+    def temperature(self) -> float:
+        """That of what ships."""
+        return self.whole.temperature if self.whole else self.chosen.temperature
+
+    @property
+    def doubt(self) -> UnknownRule:
+        """When what ships says "unknown"."""
+        return self.whole.unknown if self.whole else self.unknown
 
 
 def answers(
@@ -146,6 +179,44 @@ def _open_test(
     return fitted, test, predictions
 
 
+def _judged(
+    problem: Problem, recipe: Recipe, choice: Choice
+) -> tuple[UnknownRule, dict[str, Any], list[dict[str, Any]]]:
+    """When to say "unknown", figures and predictions, by the answers it was chosen by."""
+    best, rule = choice.best, recipe.unknown
+    unknown = choose_unknown(
+        best.p.max(axis=1),
+        choice.distance,
+        best.p.argmax(axis=1) == problem.y[best.items],
+        rule.target_risk,
+        far=rule.far,
+        least_answered=rule.least_answered,
+    )
+    windows = temper(choice.p, best.temperature)
+    scores, rows = levels(
+        problem, choice.rows, windows, best.p, choice.distance, unknown, "validation"
+    )
+    return unknown, scores, rows
+
+
+def _whole(problem: Problem, recipe: Recipe, names: tuple[str, ...], step: Step) -> Whole | None:
+    """The mix that was chosen, out of fold over all items; None where it is not done by folds."""
+    if recipe.fit.choose != "folds":
+        return None
+    everything = replace(problem, pool=tuple(sorted({*problem.pool, *problem.test})), test=())
+    model = recipe.model.model_copy(update={"candidates": (names,)})
+    alone = recipe.model_copy(update={"model": model})
+    choice = choose(everything, alone, lambda _: None, step)
+    unknown, scores, rows = _judged(everything, alone, choice)
+    tracks = [row for row in rows if row["level"] == "track"]
+    scores["track"]["ece_interval"] = ece_interval(
+        [row["confidence"] for row in tracks],
+        [row["answer"] == row["truth"] for row in tracks],
+        [row["group"] for row in tracks],
+    )
+    return Whole(choice.best.temperature, unknown, scores, len(choice.best.items))
+
+
 def run(
     problem: Problem,
     recipe: Recipe,
@@ -179,27 +250,19 @@ def run(
     if not open_test:
         problem = replace(problem, test=())
     choice = choose(problem, recipe, tell, step)
-    best, distance, rule = choice.best, choice.distance, recipe.unknown
-    right = best.p.argmax(axis=1) == problem.y[best.items]
-    unknown = choose_unknown(
-        best.p.max(axis=1),
-        distance,
-        right,
-        rule.target_risk,
-        far=rule.far,
-        least_answered=rule.least_answered,
-    )
-    windows = temper(choice.p, best.temperature)
-    validation, predictions = levels(
-        problem, choice.rows, windows, best.p, distance, unknown, "validation"
-    )
+    best = choice.best
+    unknown, validation, predictions = _judged(problem, recipe, choice)
     fitted, test, more = _open_test(problem, recipe, choice, unknown, tell)
+    whole = None
     if recipe.fit.refit == "all" and problem.test:
         tell("refitted on training, validation and test with the same settings")
         fitted = fit_pool(problem, recipe, best.names, (*problem.pool, *problem.test))
+        whole = _whole(problem, recipe, best.names, step)
+        if whole:
+            tell(f"out of fold over all of them {whole.scores['clip']['accuracy']:.3f} by clip")
     return Run(
         recipe, problem, best, choice.table, unknown, validation, test, predictions + more,
-        fitted, log,
+        fitted, log, whole,
     )  # fmt: skip
 
 
@@ -231,6 +294,11 @@ def _learnt(recipe: Recipe, problem: Problem) -> list[int]:
     if recipe.fit.refit == "all" and problem.test:
         return sorted({*problem.pool, *problem.test})
     return sorted(problem.split.train if recipe.fit.choose == "holdout" else problem.pool)
+
+
+def _calibrated_on(result: Run) -> int:
+    """How many clips the calibration of what ships rests on."""
+    return result.whole.clips if result.whole else len(result.chosen.items)
 
 
 #: File of the embeddings of the tracks that were learnt from, and how many at the most.
@@ -287,9 +355,9 @@ def to_bundle(result: Run, name: str, card: str, metrics: Mapping[str, Any]) -> 
         members=tuple(members),
         vote=recipe.vote.rule,
         calibration=bundles.Calibration(
-            result.chosen.temperature, f"{len(result.chosen.items)} clips {chosen_by(recipe)}"
+            result.temperature, f"{_calibrated_on(result)} clips {chosen_by(recipe)}"
         ),
-        unknown=bundles.Unknown(result.unknown.confidence, result.unknown.distance),
+        unknown=bundles.Unknown(result.doubt.confidence, result.doubt.distance),
         embedding={
             "file": "embedding.onnx",
             "inputs": list(ships.embedding_inputs),
@@ -318,7 +386,10 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The recipe with another seed of the split and of everything random in the models."""
+    """The recipe with another seed of the split and of everything random in the models.
+
+    Nothing ships of it, so nothing is fitted on the test part in the end.
+    """
     split = recipe.split.model_copy(update={"seed": seed})
-    fit = recipe.fit.model_copy(update={"seed": seed})
+    fit = recipe.fit.model_copy(update={"seed": seed, "refit": "train"})
     return recipe.model_copy(update={"split": split, "fit": fit})

@@ -1,0 +1,115 @@
+"""The models that come along, rebuilt from data.
+
+``scripts/models DIR``              all of them, each into a folder of its own below DIR
+``scripts/models DIR --only NAME``  one: mini-v1, small-gtzan-v1, musicnn-gtzan-v1, …
+``scripts/models DIR --keep``       and put them, with their figures, in place of those here
+
+Audio is looked for in the data folder; the free music (``--free-music FOLDER``), from which
+mini-v1 learns as well, is what ``genrewise datasets get free-music -o FOLDER --all`` makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import figures
+from genrewise.training.distil.lessons import Excerpt, collect
+from genrewise.training.distil.make import excerpts_of, make
+from genrewise.training.distil.teach import Epoch, Plan
+from genrewise.training.prepare import data_folder
+
+MODELS = figures.ROOT / "src" / "genrewise" / "models"
+
+#: In the order in which one needs the other.
+NAMES = ("mini-v1", "small-gtzan-v1", "musicnn-gtzan-v1", "hard-techno-v1")
+
+#: What mini-v1 hears beside the free music; labels are not looked at.
+HEARD = ("gtzan", "hard-techno", "loops")
+
+
+def say(text: str) -> None:
+    """A line at once, also in a log."""
+    print(text, flush=True)
+
+
+def _epoch(number: int, epoch: Epoch) -> None:
+    say(
+        f"  epoch {number + 1}: loss {epoch.loss:.3f}; explained in held-out excerpts: tags"
+        f" {epoch.tags:.3f}, penultimate {epoch.penultimate:.3f}, pooled {epoch.summary:.3f}"
+    )
+
+
+def heard(free_music: Path | None) -> list[Excerpt]:
+    """All that mini-v1 learns from."""
+    folder = data_folder()
+    if folder is None:
+        raise SystemExit("no data folder: set GENREWISE_DATA")
+    places = [folder / name for name in HEARD] + ([free_music] if free_music else [])
+    return [excerpt for place in places for excerpt in excerpts_of(place)]
+
+
+def make_mini(folder: Path, free_music: Path | None, epochs: int) -> None:
+    """Teach the small network."""
+    excerpts = heard(free_music)
+    say(f"mini-v1: {len(excerpts)} excerpts")
+    lessons = collect(
+        excerpts,
+        progress=lambda n: say(f"  {n} of {len(excerpts)} heard") if n % 200 == 0 else None,
+    )
+    say(f"  {len(lessons.patches)} patches, {len(lessons.failed)} files failed")
+    made = make(lessons, Plan(epochs=epochs), _epoch)
+    (folder / "mini-v1.onnx").write_bytes(made.network)
+    text = json.dumps({"name": "mini-v1", **made.report}, indent=1) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8")
+
+
+def run_recipe(name: str, folder: Path) -> None:
+    """Run a model's recipe."""
+    command = [sys.executable, "-m", "genrewise", "run", f"models/{name}", "-o", str(folder)]
+    subprocess.run(command, check=True)
+
+
+def keep(name: str, folder: Path) -> None:
+    """Put a model, and its figures, in place of the one that is here."""
+    file = f"{name}.onnx" if name == "mini-v1" else f"{name}.genrewise"
+    shutil.copyfile(folder / file, MODELS / file)
+    if name == "mini-v1":
+        target = figures.ROOT / "results" / name / "report.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "report.json", target)
+    else:
+        figures.main(["--take", str(folder)])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rebuild; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/models", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=NAMES, action="append", default=[])
+    parser.add_argument("--free-music", type=Path)
+    parser.add_argument("--epochs", type=int, default=20, help="of mini-v1")
+    parser.add_argument("--keep", action="store_true")
+    given = parser.parse_args(arguments)
+    for name in given.only or NAMES:
+        folder = given.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        if name == "mini-v1":
+            make_mini(folder, given.free_music, given.epochs)
+        else:
+            run_recipe(name, folder)
+        if given.keep:
+            keep(name, folder)
+        say(f"{name}: {(time.monotonic() - began) / 60:.1f} min")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
