@@ -110,9 +110,9 @@ def test_the_report_has_what_others_read(done: Any) -> None:
     out, report, _ = done
     assert {
         "name", "recipe", "title", "system", "protocol", "seed", "leaks", "data", "split",
-        "candidates", "chosen", "calibration", "unknown", "validation", "test", "whole", "published",
-        "choices", "reductions", "history", "best_epoch", "log", "version", "environment",
-        "bundle", "minutes",
+        "candidates", "chosen", "calibration", "unknown", "validation", "test", "whole",
+        "published", "choices", "reductions", "history", "best_epoch", "log", "version",
+        "environment", "bundle", "minutes",
     } == set(report)  # fmt: skip
     assert (report["name"], report["recipe"], report["title"]) == ("net", "net.toml", "A network")
     assert (report["system"], report["protocol"], report["seed"]) == ("000", "honest", 0)

@@ -109,6 +109,7 @@ def _whole(result: Run) -> dict[str, Any]:
         **whole.scores,
         "calibration": {"temperature": whole.temperature},
         "unknown": _unknown(whole.unknown, result.recipe),
+        "test_answered_at_5_percent_wrong": whole.tested,
     }
 
 

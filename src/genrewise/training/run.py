@@ -27,7 +27,7 @@ from genrewise.training.card import chosen_by
 from genrewise.training.choosing import Choice, Fitted, choose, clip_embeddings, fit_pool
 from genrewise.training.fitting import Mix, clip_votes, member_probabilities, mix
 from genrewise.training.levels import levels
-from genrewise.training.metrics import ece_interval
+from genrewise.training.metrics import coverage_at_risk, ece_interval
 from genrewise.training.problem import Problem
 from genrewise.training.recipe import Recipe
 from genrewise.training.stacking import fit_members
@@ -64,13 +64,17 @@ class Whole:
     temperature : float
     unknown : UnknownRule
     scores : dict
-        Figures at the levels window, clip and track; of tracks also ``ece_interval``.
+        Figures at the levels window, clip and track; of tracks also ``ece_interval`` and
+        ``answered_at_5_percent_wrong``.
+    tested : float
+        The latter of the test part, before it was learnt from.
     clips : int
     """
 
     temperature: float
     unknown: UnknownRule
     scores: dict[str, Any]
+    tested: float
     clips: int
 
 
@@ -199,7 +203,13 @@ def _judged(
     return unknown, scores, rows
 
 
-def _whole(problem: Problem, recipe: Recipe, names: tuple[str, ...], step: Step) -> Whole | None:
+def _whole(
+    problem: Problem,
+    recipe: Recipe,
+    names: tuple[str, ...],
+    tested: Sequence[Mapping[str, Any]],
+    step: Step,
+) -> Whole | None:
     """The mix that was chosen, out of fold over all items; None where it is not done by folds."""
     if recipe.fit.choose != "folds":
         return None
@@ -208,13 +218,20 @@ def _whole(problem: Problem, recipe: Recipe, names: tuple[str, ...], step: Step)
     alone = recipe.model_copy(update={"model": model})
     choice = choose(everything, alone, lambda _: None, step)
     unknown, scores, rows = _judged(everything, alone, choice)
+    sure, right, groups = _tracks_of(rows)
+    scores["track"] |= {
+        "ece_interval": ece_interval(sure, right, groups),
+        "answered_at_5_percent_wrong": coverage_at_risk(sure, right, 0.05),
+    }
+    share = coverage_at_risk(*_tracks_of(tested)[:2], 0.05)
+    return Whole(choice.best.temperature, unknown, scores, share, len(choice.best.items))
+
+
+def _tracks_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[bool], list[str]]:
+    """Confidence of each track among some predictions, whether it is right, and its group."""
     tracks = [row for row in rows if row["level"] == "track"]
-    scores["track"]["ece_interval"] = ece_interval(
-        [row["confidence"] for row in tracks],
-        [row["answer"] == row["truth"] for row in tracks],
-        [row["group"] for row in tracks],
-    )
-    return Whole(choice.best.temperature, unknown, scores, len(choice.best.items))
+    right = [row["answer"] == row["truth"] for row in tracks]
+    return [row["confidence"] for row in tracks], right, [row["group"] for row in tracks]
 
 
 def run(
@@ -257,7 +274,7 @@ def run(
     if recipe.fit.refit == "all" and problem.test:
         tell("refitted on training, validation and test with the same settings")
         fitted = fit_pool(problem, recipe, best.names, (*problem.pool, *problem.test))
-        whole = _whole(problem, recipe, best.names, step)
+        whole = _whole(problem, recipe, best.names, more, step)
         if whole:
             tell(f"out of fold over all of them {whole.scores['clip']['accuracy']:.3f} by clip")
     return Run(
