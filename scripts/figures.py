@@ -273,16 +273,27 @@ def splits(_: str) -> str:
 
 def sweeps(system: str) -> str:
     """Every setting of a system's sweeps, those of 003 by default, under each protocol."""
-    from genrewise.training.report.grids import markdown
-    from genrewise.training.sweep_report import found_words, settings_grid
-
     parts = []
     for path in sorted((ROOT / "results").glob(f"{system or '003'}-*/*/report.json")):
         found = read(path)
         if found.get("kind") == "sweep":
-            words = f"{found_words(found)} Commit {found['commit']}."
-            parts.append(f"{markdown(settings_grid(found, brief=True))}\n{words}\n")
+            parts.append(swept(found))
     return "\n".join(parts) or NOTHING
+
+
+def swept(found: dict[str, Any]) -> str:
+    """One sweep: a row a setting; where more is set than has room, the best and the range."""
+    from genrewise.training.report.grids import markdown
+    from genrewise.training.sweep_report import MOST_COLUMNS, found_words, settings_grid
+
+    words = f"{found_words(found)} Commit {found['commit']}."
+    if len(found["keys"]) <= MOST_COLUMNS:
+        return f"{markdown(settings_grid(found, brief=True))}\n{words}\n"
+    worth = sorted(t["figure"] for t in found["trials"] if t["figure"] is not None)
+    middle, least = worth[len(worth) // 2], worth[0]
+    span = f"The middle one is worth {middle:.3f}, the last {least:.3f}."
+    title = f"{found['name']}, validation, protocol {found['protocol']}"
+    return f"{title}\n\n{words.replace(' Commit', f' {span} Commit')}\n"
 
 
 def compared(kind: str) -> Callable[[str], str]:
