@@ -97,6 +97,22 @@ def models(_: str) -> str:
     return table([*titles, "answered", "right when answered", "commit"], rows)
 
 
+def quality(_: str) -> str:
+    """Every model on the music it was made for, and on other people's."""
+    from model_quality import quality_rows
+
+    titles = ["model", "music", "n", "right (95 %)", "ECE", "answered at 5 % wrong"]
+    return table(titles, quality_rows(ROOT, MODELS))
+
+
+def costs(_: str) -> str:
+    """Outside music that is answered all the same, milliseconds a song and size, by model."""
+    from model_quality import cost_rows
+
+    titles = ["model", "outside its genres, answered all the same", "ms a song of 30 s", "MB"]
+    return table(titles, cost_rows(ROOT, MODELS))
+
+
 def levels(name: str) -> str:
     """Validation and test of one model at the three levels."""
     found = report(name)
@@ -323,11 +339,13 @@ EVALUATED = ("evaluated", "strangers", "collections", "against", "damaged")
 KINDS: dict[str, Callable[[str], str]] = {
     "benchmark": benchmark,
     "compare": compare,
+    "costs": costs,
     "example": example,
     "genres": genres,
     "levels": levels,
     "miniature": miniature,
     "models": models,
+    "quality": quality,
     "seeds": seeds,
     "splits": splits,
     "sweeps": sweeps,

@@ -13,6 +13,7 @@ loads no third-party library.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from genrewise.inference import Classifier, Prediction, Segment, classify
+
+# onnxruntime 1.31 reports what it runs to its maker unless this is set before it is loaded;
+# nothing here goes to the network unasked.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
