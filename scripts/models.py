@@ -3,6 +3,7 @@
 ``scripts/models DIR``              all of them, each into a folder of its own below DIR
 ``scripts/models DIR --only NAME``  one: mini-v1, small-gtzan-v1, musicnn-gtzan-v1, …
 ``scripts/models DIR --keep``       and put them, with their figures, in place of those here
+``scripts/models DIR --cards``      add to the cards here what ``results/evaluate/`` says of them
 
 Audio is looked for in the data folder; the free music (``--free-music FOLDER``), from which
 mini-v1 learns as well, is what ``genrewise datasets get free-music -o FOLDER --all`` makes.
@@ -17,13 +18,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import figures
+from genrewise import bundle as bundles
 from genrewise.training.distil.lessons import Excerpt, collect
 from genrewise.training.distil.make import excerpts_of, make
 from genrewise.training.distil.teach import Epoch, Plan
 from genrewise.training.prepare import data_folder
+from genrewise.training.report.evaluation import KINDS
+from genrewise.training.report.grids import markdown
 
 MODELS = figures.ROOT / "src" / "genrewise" / "models"
 
@@ -88,6 +93,33 @@ def keep(name: str, folder: Path) -> None:
         figures.main(["--take", str(folder)])
 
 
+#: What was evaluated of a model, by the ending of its name under ``results/evaluate/``: the
+#: heading in the card, and the kinds of tables.
+EVALUATED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "free-music": ("Free music of games", ("evaluated", "strangers")),
+    "loops": ("Loops of a program of 1992", ("evaluated",)),
+    "damaged": ("Damaged audio", ("damaged",)),
+}
+
+#: Begins what `add_to_card` has added before.
+ELSEWHERE = "\n# Measured on other music\n"
+
+
+def add_to_card(name: str) -> None:
+    """Put the tables of the evaluations of a model at the end of its card."""
+    parts = [ELSEWHERE]
+    for ending, (title, kinds) in EVALUATED.items():
+        path = figures.ROOT / "results" / "evaluate" / f"{name}-{ending}.json"
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            parts.append(f"\n## {title}\n")
+            parts += [f"\n{markdown(grid)}" for kind in kinds for grid in KINDS[kind](found)]
+    file = MODELS / f"{name}.genrewise"
+    made = bundles.read(file)
+    card = made.card.partition(ELSEWHERE)[0].rstrip("\n") + "\n"
+    bundles.write(replace(made, card=card + "".join(parts)), file)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Rebuild; returns the exit code."""
     parser = argparse.ArgumentParser(prog="scripts/models", description=__doc__.splitlines()[0])
@@ -96,7 +128,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--free-music", type=Path)
     parser.add_argument("--epochs", type=int, default=20, help="of mini-v1")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--cards", action="store_true")
     given = parser.parse_args(arguments)
+    if given.cards:
+        for name in NAMES[1:]:
+            add_to_card(name)
+        return 0
     for name in given.only or NAMES:
         folder = given.folder / name
         folder.mkdir(parents=True, exist_ok=True)
