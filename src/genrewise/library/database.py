@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from genrewise.errors import LibraryError
 
-__all__ = ["MIGRATIONS", "database_path", "open_database"]
+__all__ = ["MIGRATIONS", "database_path", "now", "open_database", "transaction"]
 
 #: Marks a file as ours in SQLite's header ("gnrw").
 APPLICATION_ID = 0x676E7277
@@ -52,13 +55,14 @@ MIGRATIONS: tuple[str, ...] = (
         audio INTEGER REFERENCES audio(id), -- NULL where it could not be read
         format TEXT NOT NULL DEFAULT '',    -- of the tags: "ID3v2.4", "Vorbis", …
         genres TEXT NOT NULL DEFAULT '[]',  -- JSON list: the genre field as it stands
+        ours TEXT NOT NULL DEFAULT '[]',    -- JSON list: what genrewise wrote there last
         artist TEXT NOT NULL DEFAULT '',
         album TEXT NOT NULL DEFAULT '',
         albumartist TEXT NOT NULL DEFAULT '',
         title TEXT NOT NULL DEFAULT '',
         state TEXT NOT NULL,                -- one of STATES of catalogue.py
-        error TEXT NOT NULL DEFAULT '',     -- why it failed
-        seen TEXT NOT NULL                  -- time of the last scan, ISO 8601, UTC
+        error TEXT NOT NULL DEFAULT '',     -- why it failed or was passed over
+        seen TEXT NOT NULL                  -- when it was found new or changed, ISO 8601, UTC
     );
     CREATE INDEX files_audio ON files(audio);
     CREATE INDEX files_inode ON files(inode);
@@ -186,13 +190,34 @@ def open_database(path: Path, *, create: bool = True) -> sqlite3.Connection:
 _ELSEWHERE = "name another file: --db FILE"
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that may write from its first line on.
+
+    One that begins by reading could find, when it comes to write, that another process was
+    faster, and would have to be refused; this one waits its turn.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def now() -> str:
+    """The time as the library writes it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Settings of this connection, and the tables."""
     connection.execute("PRAGMA foreign_keys = ON")
-    version = _number(connection, "user_version")
-    mark = _number(connection, "application_id")
+    # The tables are looked for first: another process that makes them marks the file with them.
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if mark != APPLICATION_ID and tables:
+    version = _number(connection, "user_version")
+    if tables and _number(connection, "application_id") != APPLICATION_ID:
         given = f"{path}: a database of another program"
         raise LibraryError(given, "a library of genrewise", _ELSEWHERE)
     if version > len(MIGRATIONS):
@@ -201,10 +226,24 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"version {len(MIGRATIONS)} or earlier",
             "update genrewise",
         )
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     if version < len(MIGRATIONS):
         _migrate(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers read while one writes; SQLite does not wait by itself to change the mode."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
