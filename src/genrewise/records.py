@@ -33,6 +33,8 @@ class ClassifyJob:
         Also give the genre over time.
     threads : int
         Of the model, in one worker.
+    embedding : bool
+        Also give the embedding, as bytes.
     """
 
     model: str = ""
@@ -41,6 +43,7 @@ class ClassifyJob:
     min_confidence: float = 0.0
     timeline: bool = False
     threads: int = 1
+    embedding: bool = False
 
     def __call__(self) -> Callable[[str], dict[str, Any]]:
         """Load the model.
@@ -75,7 +78,8 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     Returns
     -------
     dict
-        Without path and time, which the parent knows.
+        Without path and time, which the parent knows.  An embedding is bytes of float16,
+        little-endian: half the size, and to the third decimal what cosines are made of.
     """
     genre, reason = prediction.genre, prediction.reason
     if genre is not None and prediction.confidence < job.min_confidence:
@@ -100,6 +104,8 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     }
     if job.timeline:
         found["timeline"] = [_span(s) for s in prediction.timeline]
+    if job.embedding:
+        found["embedding"] = prediction.embedding.astype("<f2").tobytes()
     return found
 
 

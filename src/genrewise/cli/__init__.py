@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "",
         "Draw spectrograms of tracks as pictures.",
     ),
+    "tag": ("genrewise.cli.tag:tag", "tags", "Tag a music library with genres."),
+    "library": ("genrewise.cli.library:library", "tags", "List, export, prune the music library."),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 

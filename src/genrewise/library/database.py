@@ -53,6 +53,7 @@ MIGRATIONS: tuple[str, ...] = (
         mtime_ns INTEGER NOT NULL,
         inode TEXT NOT NULL,                -- "device:inode"; tells a renamed file without reading
         audio INTEGER REFERENCES audio(id), -- NULL where it could not be read
+        container TEXT NOT NULL DEFAULT '', -- "MP3", "FLAC", …; '': tags cannot be written
         format TEXT NOT NULL DEFAULT '',    -- of the tags: "ID3v2.4", "Vorbis", …
         genres TEXT NOT NULL DEFAULT '[]',  -- JSON list: the genre field as it stands
         ours TEXT NOT NULL DEFAULT '[]',    -- JSON list: what genrewise wrote there last
@@ -60,6 +61,8 @@ MIGRATIONS: tuple[str, ...] = (
         album TEXT NOT NULL DEFAULT '',
         albumartist TEXT NOT NULL DEFAULT '',
         title TEXT NOT NULL DEFAULT '',
+        comment TEXT NOT NULL DEFAULT '',   -- where a genre may be written on request
+        grouping TEXT NOT NULL DEFAULT '',
         state TEXT NOT NULL,                -- one of STATES of catalogue.py
         error TEXT NOT NULL DEFAULT '',     -- why it failed or was passed over
         seen TEXT NOT NULL                  -- when it was found new or changed, ISO 8601, UTC
