@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["audio_hash"]
+from genrewise.library.containers.base import Unsafe
+from genrewise.library.containers.kinds import kind_of
+from genrewise.library.patch import BLOCK
+
+__all__ = ["audio_hash", "stream_hash"]
 
 
 def audio_hash(path: Path) -> str:
@@ -27,4 +33,34 @@ def audio_hash(path: Path) -> str:
     OSError
         The file cannot be read.
     """
-    raise NotImplementedError
+    with path.open("rb") as file:
+        return stream_hash(file) or _of_all(file)
+
+
+def stream_hash(file: BinaryIO) -> str:
+    """SHA-256 of what sounds in an open file; empty where that is nothing, or not to be found.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    kind = kind_of(file)
+    if kind is None:
+        return ""
+    sha, heard = hashlib.sha256(kind.name.encode()), 0
+    try:
+        for block in kind.audio(file):
+            sha.update(block)
+            heard += len(block)
+    except Unsafe:
+        return ""
+    return sha.hexdigest() if heard else ""
+
+
+def _of_all(file: BinaryIO) -> str:
+    sha = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(BLOCK):
+        sha.update(block)
+    return sha.hexdigest()
