@@ -166,11 +166,16 @@ class Session:
         self.shown.album(suggestions)
 
     def _write(self, suggestion: Suggestion, writer: Writer) -> dict[str, Any]:
+        from genrewise.library.catalogue import without_path
+
         path = suggestion.entry.file.path
         try:
             suggestion, note = writer.write(suggestion)
         except GenrewiseError as error:
-            return record(suggestion) | {"state": "failed", "reason": _reason(path, str(error))}
+            return record(suggestion) | {
+                "state": "failed",
+                "reason": without_path(str(error), path),
+            }
         self.written += 1
         if note:
             say(f"{shown_path(path)}: {note}", fg="yellow")
@@ -208,11 +213,6 @@ class Session:
             yield "genrewise undo takes it back"
         if self.counts["review"]:
             yield "genrewise review shows what the model is not sure of"
-
-
-def _reason(path: str, error: str) -> str:
-    """An error without the path that it begins with."""
-    return error.removeprefix(" ".join(path.split()) + ": ")
 
 
 def walk(paths: Iterable[str], tally: Tally) -> Iterator[str | Refused]:

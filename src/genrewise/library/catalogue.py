@@ -207,6 +207,12 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def without_path(error: str, path: str) -> str:
+    """An error without the path that it begins with; the path is known beside it."""
+    lead = " ".join(storable(path).split()) + ": "
+    return storable(error).removeprefix(lead)
+
+
 # ------------------------------------------------------------------ models
 
 

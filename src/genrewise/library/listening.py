@@ -23,7 +23,7 @@ from typing import Any
 from genrewise import engine
 from genrewise.engine import Outcome
 from genrewise.errors import AudioError, MissingExtra
-from genrewise.library.catalogue import PAGE, Model, storable, text_list
+from genrewise.library.catalogue import PAGE, Model, storable, text_list, without_path
 from genrewise.library.database import now, transaction
 from genrewise.library.scan import is_gone, look
 from genrewise.library.speech import SPEECH, is_speech
@@ -226,10 +226,8 @@ def _keep_failure(db: sqlite3.Connection, work: Work, error: str) -> None:
     if not os.path.lexists(work.path):  # it went away meanwhile
         db.execute("UPDATE files SET state = 'missing' WHERE id = ?", (work.id,))
         return
-    reason = error.removeprefix(" ".join(work.path.split()) + ": ")
-    db.execute(
-        "UPDATE files SET state = 'failed', error = ? WHERE id = ?", (storable(reason), work.id)
-    )
+    reason = without_path(error, work.path)
+    db.execute("UPDATE files SET state = 'failed', error = ? WHERE id = ?", (reason, work.id))
 
 
 def _keep_heard(db: sqlite3.Connection, work: Work, heard: Heard, model: Model) -> None:
