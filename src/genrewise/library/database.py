@@ -110,14 +110,15 @@ MIGRATIONS: tuple[str, ...] = (
         run INTEGER NOT NULL REFERENCES runs(id),
         path BLOB NOT NULL,
         kind TEXT NOT NULL,                 -- tag, sidecar
-        state TEXT NOT NULL,                -- begun, done, undone, dropped
+        state TEXT NOT NULL,                -- begun, done, undoing, undone
+        audio TEXT NOT NULL,                -- hash of what sounds: finds the file where it moved
         before TEXT NOT NULL,               -- JSON list: genres
         after TEXT NOT NULL,
         old_sha256 TEXT NOT NULL,           -- whole file; empty: there was none
         new_sha256 TEXT NOT NULL,
         old_size INTEGER NOT NULL,
         old_mtime_ns INTEGER NOT NULL,
-        patch BLOB,                         -- makes the old bytes from the new; NULL once pruned
+        patch BLOB,                         -- makes the old bytes from the new; NULL once undone
         made TEXT NOT NULL
     );
     CREATE INDEX writes_run ON writes(run);
