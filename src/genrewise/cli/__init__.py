@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "tag": ("genrewise.cli.tag:tag", "tags", "Tag a music library with genres."),
     "library": ("genrewise.cli.library:library", "tags", "List, export, prune the music library."),
+    "undo": ("genrewise.cli.undo:undo", "tags", "Give music its old tags back."),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 

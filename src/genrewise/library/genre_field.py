@@ -14,7 +14,7 @@ from genrewise.library.containers.base import Edit, Unsafe, Wish
 from genrewise.library.containers.kinds import Kind, kind_of
 from genrewise.library.tag_sources import NAMES, Source, sources
 
-__all__ = ["FIELDS", "Tags", "check", "held", "plan", "read_tags", "wish"]
+__all__ = ["FIELDS", "Tags", "check", "held", "plan", "read_tags", "values", "wish"]
 
 #: Where a genre may be written: its own field, or one of two others on request.
 FIELDS = ("genre", "comment", "grouping")
@@ -103,13 +103,20 @@ def held(path: Path, file: BinaryIO, kind: Kind) -> list[Source]:
 
 
 def _summary(kind: Kind, found: Sequence[Source]) -> Tags:
-    values = {name: _first(found, name) for name in NAMES}
-    texts = {name: "; ".join(v) for name, v in values.items() if name != "genre"}
-    return Tags(kind.name, found[0].format if found else "", values["genre"], **texts)
+    texts = {name: "; ".join(values(found, name)) for name in NAMES if name != "genre"}
+    return Tags(kind.name, found[0].format if found else "", values(found, "genre"), **texts)
 
 
-def _first(found: Sequence[Source], name: str) -> tuple[str, ...]:
-    """Values of a field in the first tag that has any."""
+def values(found: Sequence[Source], name: str) -> tuple[str, ...]:
+    """Values of a field in the first tag that has any.
+
+    Parameters
+    ----------
+    found : sequence of Source
+        All tags of a file.
+    name : str
+        "genre", "comment", …
+    """
     return next((s.named[name] for s in found if s.named.get(name)), ())
 
 
@@ -166,8 +173,8 @@ def check(path: Path, before: Sequence[Source], after: Sequence[Source], wished:
     LibraryError
         It did not.
     """
-    found, format_ = _first(after, wished.field), after[0].format if after else ""
-    wanted = wished.values if wished.field == "genre" else (wished.text,) if wished.values else ()
+    found, format_ = values(after, wished.field), after[0].format if after else ""
+    wanted = wished.wanted
     # In ID3v2.3 one genre with a slash cannot be told from two.
     if found != wanted and (format_ != "ID3v2.3" or "/".join(found) != "/".join(wanted)):
         given = f"{path}: {', '.join(wished.values)!r} would read {', '.join(found)!r}"

@@ -6,14 +6,42 @@ back when the process dies), so a row that is still "begun" is one of a process 
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-__all__ = ["Pruned", "Undone", "Written", "prune", "undo", "write_genres", "writing"]
+from genrewise.errors import LibraryError
+from genrewise.library import sidecar as sidecars
+from genrewise.library.audio_hash import audio_hash, stream_hash
+from genrewise.library.containers.base import Wish
+from genrewise.library.containers.kinds import kind_of
+from genrewise.library.database import now, transaction
+from genrewise.library.genre_field import SIDECAR, check, held, plan, values, wish
+from genrewise.library.journal_rows import (
+    NOTHING,
+    begin,
+    library_file,
+    recover,
+    set_state,
+    settle,
+    token,
+)
+from genrewise.library.lock import writer_lock
+from genrewise.library.patch import (
+    Digest,
+    Splice,
+    apply_patch,
+    digest,
+    make_patch,
+    spliced,
+)
+from genrewise.library.replacing import opened, replacement
+
+__all__ = ["Pruned", "Written", "prune", "write_genres", "writing"]
 
 
 @dataclass(frozen=True)
@@ -39,38 +67,42 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Undone:
-    """What became of undoing one write.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file lies now.
-    run : int
-        Run that wrote it.
-    state : str
-        "undone", "would be undone" (dry run), "changed" (by somebody else since), "missing"
-        or "failed".
-    before, after : tuple of str
-        Genres before the write, which are back where it was undone, and after it.
-    reason : str
-        Why not, in words; empty where it was undone.
-    """
-
-    path: Path
-    run: int
-    state: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Pruned:
     """What pruning took out of the journal: writes that cannot be undone any more."""
 
     writes: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A write that is sure to work, but for the disk.
+
+    Parameters
+    ----------
+    target : Path
+    about : os.stat_result, optional
+        What it was like when it was read; None where there is none yet.
+    splices : tuple of Splice
+    old, new : Digest
+    patch : bytes
+    audio : str
+    check : callable
+        Looks at the new file before it takes the old one's place.
+    """
+
+    target: Path
+    kind: str
+    about: os.stat_result | None
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    note: str
+    splices: tuple[Splice, ...]
+    old: Digest
+    new: Digest
+    patch: bytes
+    audio: str
+    check: Callable[[Path], None]
 
 
 @contextmanager
@@ -80,6 +112,7 @@ def writing(db: sqlite3.Connection, command: str, model_id: int | None = None) -
     Parameters
     ----------
     db : Connection
+        With no transaction open.
     command : str
         As the user typed it, for ``genrewise library``.
     model_id : int, optional
@@ -88,15 +121,29 @@ def writing(db: sqlite3.Connection, command: str, model_id: int | None = None) -
     Yields
     ------
     int
-        The run, for `write_genres`.
+        The run, for `write_genres`; forgotten where nothing was written.
 
     Raises
     ------
     LibraryError
         Another process is writing to this library.
     """
-    raise NotImplementedError
-    yield 0
+    with writer_lock(library_file(db)):
+        recover(db)
+        with transaction(db):
+            cursor = db.execute(
+                "INSERT INTO runs (command, model, began) VALUES (?, ?, ?)",
+                (command, model_id, now()),
+            )
+        run = int(cursor.lastrowid or 0)
+        try:
+            yield run
+        finally:
+            with transaction(db):
+                db.execute("UPDATE runs SET ended = ? WHERE id = ?", (now(), run))
+                db.execute(
+                    "DELETE FROM runs WHERE id = ? AND id NOT IN (SELECT run FROM writes)", (run,)
+                )
 
 
 def write_genres(
@@ -111,11 +158,10 @@ def write_genres(
 ) -> Written:
     """Write the genres of one file, all or nothing, and so that it can be undone.
 
-    Commits on `db`, also what the caller left open there.
-
     Parameters
     ----------
     db : Connection
+        With no transaction open.
     run : int
         From `writing`.
     path : Path
@@ -138,42 +184,114 @@ def write_genres(
     LibraryError
         One line; the file is as it was.
     """
-    raise NotImplementedError
+    wished = wish(genres, field)
+    try:
+        found = (_beside if sidecar else _within)(path, wished)
+        if isinstance(found, _Plan):
+            _carry_out(db, run, found, keep_mtime)
+            return Written(found.target, "written", found.before, found.after, found.note)
+    except OSError as error:
+        given = f"{path}: {(error.strerror or str(error)).lower()}"
+        raise LibraryError(given, "a file and a folder that can be written") from error
+    except sqlite3.Error as error:
+        given = f"{library_file(db)}: {error}"
+        raise LibraryError(given, "a library that can be written", "make room for it") from error
+    return found
 
 
-def undo(
-    db: sqlite3.Connection,
-    *,
-    run: int | None = None,
-    path: Path | None = None,
-    since: datetime | None = None,
-    dry_run: bool = False,
-) -> Iterator[Undone]:
-    """Give files their old bytes back, newest write first.
+def _within(path: Path, wished: Wish) -> _Plan | Written:
+    """What is to be done to a file's own tags."""
+    with opened(path) as (target, file, about):
+        kind = kind_of(file)
+        tags = [] if kind is None else held(path, file, kind)
+        before, after = values(tags, wished.field), wished.wanted
+        edit = plan(path, file, wished)
+        if before == after or not edit.splices:
+            return Written(target, "same", before, before)
+        audio = stream_hash(file)
+        if not audio:
+            raise LibraryError(f"{path}: no audio is found in it", "a music file", SIDECAR)
+        file.seek(0)
+        old = digest(spliced(file, ()))
+        new = digest(spliced(file, edit.splices))
+        patch = make_patch(file, edit.splices)
 
-    Parameters
-    ----------
-    db : Connection
-    run : int, optional
-        Of this run only.
-    path : Path, optional
-        Of this file, or of what lies in this folder, only.
-    since : datetime, optional
-        From then on only; with a time zone.  Where none of the three is given: of the last run
-        of which something can be undone.
-    dry_run : bool
-        Only say what would happen.
+    def look(new_path: Path) -> None:
+        with new_path.open("rb") as file:
+            if kind is None or kind_of(file) is not kind or stream_hash(file) != audio:
+                raise LibraryError(f"{path}: its audio would change", "its tags to", SIDECAR)
+            check(path, tags, held(new_path, file, kind), wished)
 
-    Yields
-    ------
-    Undone
+    return _Plan(
+        *(target, "tag", about, before, after, edit.note),
+        *(edit.splices, old, new, patch, audio, look),
+    )
 
-    Raises
-    ------
-    LibraryError
-        There is no such run, or another process is writing to this library.
-    """
-    raise NotImplementedError
+
+def _beside(path: Path, wished: Wish) -> _Plan | Written:
+    """What is to be done to a file's sidecar."""
+    song = Path(os.path.realpath(path))
+    audio, target = audio_hash(song), sidecars.path_of(song)
+    new = sidecars.content(wished.values)
+    try:
+        with opened(target) as (_, file, about):
+            data = file.read(sidecars.LONGEST)
+            before = sidecars.genres_of(target, data)
+            if before == wished.values:
+                return Written(target, "same", before, before)
+            splices = (Splice(0, len(data), new),)
+            old, patch, looked = digest([data]), make_patch(file, splices), about
+    except FileNotFoundError:
+        if not wished.values:
+            return Written(target, "same", (), ())
+        before, looked, splices, old, patch = (), None, (Splice(0, 0, new),), NOTHING, b""
+
+    return _Plan(
+        *(target, "sidecar", looked, before, wished.values, ""),
+        *(splices, old, digest([new]), patch, audio, lambda _: None),
+    )
+
+
+def _carry_out(db: sqlite3.Connection, run: int, found: _Plan, keep_mtime: bool) -> None:
+    """Write a file: note it, make the new one, look at it, put it in place, note that."""
+    mtime_ns = found.about.st_mtime_ns if found.about else 0
+    row = begin(
+        *(db, run, found.target),
+        kind=found.kind,
+        audio=found.audio,
+        before=found.before,
+        after=found.after,
+        old=found.old,
+        new=found.new,
+        old_mtime_ns=mtime_ns,
+        patch=found.patch,
+    )
+    try:
+        with replacement(found.target, token(db, row), found.about) as new:
+            if found.about is None:
+                written = new.write(splice.data for splice in found.splices)
+            else:
+                with found.target.open("rb") as file:
+                    blocks = spliced(file, found.splices)
+                    written = new.write(blocks, mtime_ns if keep_mtime else None)
+            if written != found.new or not _leads_back(new.path, found):
+                given = f"{found.target}: changed while it was read"
+                raise LibraryError(given, "nobody else to write to it", "try again")
+            found.check(new.path)
+            new.place()
+    except BaseException:
+        with suppress(sqlite3.Error):  # it is settled before the next write, then
+            settle(db, row)
+        raise
+    set_state(db, row, "done")
+
+
+def _leads_back(path: Path, found: _Plan) -> bool:
+    """Whether the patch makes the old bytes from the new ones, tried out before it is needed."""
+    if found.about is None:
+        return True
+    with path.open("rb") as file:
+        return digest(apply_patch(file, found.patch)) == found.old
 
 
 def prune(
@@ -199,4 +317,30 @@ def prune(
     -------
     Pruned
     """
-    raise NotImplementedError
+    tests: list[tuple[str, object]] = []
+    if keep_runs is not None:
+        newest = "SELECT DISTINCT run FROM writes ORDER BY run DESC LIMIT ?"
+        tests.append((f"run NOT IN ({newest})", keep_runs))
+    if older_than is not None:
+        then = datetime.now(UTC) - older_than
+        tests.append(("made < ?", then.strftime("%Y-%m-%dT%H:%M:%SZ")))
+    if max_bytes is not None:
+        # The size of a row is that of what can be long in it, and of the rest about 400 bytes.
+        size = "400 + length(path) + coalesce(length(patch), 0)"
+        sums = f"SELECT id, sum({size}) OVER (ORDER BY id DESC) AS taken FROM writes"
+        tests.append((f"id IN (SELECT id FROM ({sums}) WHERE taken > ?)", max_bytes))
+    if not tests:
+        return Pruned(0, 0)
+    where = f"state IN ('done', 'undone') AND ({' OR '.join(test for test, _ in tests)})"
+    limits = [limit for _, limit in tests]
+    with transaction(db):
+        count, size_ = db.execute(
+            "SELECT count(*) FILTER (WHERE state = 'done'), coalesce(sum(length(patch)), 0)"
+            f" FROM writes WHERE {where}",
+            limits,
+        ).fetchone()
+        db.execute(f"DELETE FROM writes WHERE {where}", limits)
+        db.execute(
+            "DELETE FROM runs WHERE ended IS NOT NULL AND id NOT IN (SELECT run FROM writes)"
+        )
+    return Pruned(count, size_)

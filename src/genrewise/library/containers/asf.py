@@ -143,7 +143,7 @@ def _attributes(data: bytes, held: _Object) -> list[_Attribute]:
 
 def _listed(data: bytes, objects: list[_Object], wish: Wish) -> list[Splice]:
     """What grants a wish in the extended content description."""
-    new = [_attribute(NAMES[wish.field][0], v) for v in _values(wish)]
+    new = [_attribute(NAMES[wish.field][0], v) for v in wish.wanted]
     held = _only(objects, ATTRIBUTES)
     if held is None:
         if not new:
@@ -243,10 +243,6 @@ def _stated(data: bytes, objects: list[_Object], grown: int, size: int) -> list[
         at = about.start + 40
         splices.append(Splice(at, at + 8, struct.pack("<Q", size + grown)))
     return splices
-
-
-def _values(wish: Wish) -> tuple[str, ...]:
-    return wish.values if wish.field == "genre" else (wish.text,) if wish.values else ()
 
 
 def _number(at: int, number: int) -> Splice:

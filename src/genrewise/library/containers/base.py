@@ -49,6 +49,11 @@ class Wish:
         """All values as one."""
         return "; ".join(self.values)
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is then to be read: genres are several, all other fields hold one text."""
+        return self.values if self.field == "genre" or not self.values else (self.text,)
+
 
 @dataclass(frozen=True)
 class Edit:

@@ -99,7 +99,7 @@ def _check_handler(file: BinaryIO, siblings: list[Atom]) -> None:
 def _items(file: BinaryIO, found: _Found, wish: Wish) -> list[Splice]:
     """The list with what is wished; with all that it lies in where there is none."""
     name = ITEMS[wish.field][0]
-    new = atom(name, b"".join(_data(v) for v in _values(wish))) if wish.values else b""
+    new = atom(name, b"".join(_data(v) for v in wish.wanted)) if wish.values else b""
     inner = found.outer[-1]
     if inner.name == b"ilst":
         old = [(a.start, a.stop) for a in found.siblings if a.name in ITEMS[wish.field]]
@@ -115,10 +115,6 @@ def _items(file: BinaryIO, found: _Found, wish: Wish) -> list[Splice]:
         new = atom(b"udta", new)
     at = _end(inner, found.siblings)
     return [Splice(at, at, new)]
-
-
-def _values(wish: Wish) -> tuple[str, ...]:
-    return wish.values if wish.field == "genre" else (wish.text,)
 
 
 def _data(value: str) -> bytes:

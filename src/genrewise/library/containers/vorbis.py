@@ -115,6 +115,5 @@ def new_block(wish: Wish) -> bytes:
 
 def _packed(key: bytes, wish: Wish) -> list[bytes]:
     """Comments with what is wished: one for each genre."""
-    values = wish.values if wish.field == "genre" else (wish.text,) if wish.values else ()
-    texts = [key + b"=" + value.encode("utf-8") for value in values]
+    texts = [key + b"=" + value.encode("utf-8") for value in wish.wanted]
     return [struct.pack("<I", len(text)) + text for text in texts]
