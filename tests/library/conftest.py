@@ -85,3 +85,24 @@ def add(db: sqlite3.Connection, model: Model) -> Add:
             return insert("files", **(values | more))
 
     return put
+
+
+@pytest.fixture
+def note(db: sqlite3.Connection) -> Callable[..., None]:
+    """A function that puts a write into the journal."""
+
+    def put(
+        path: str | Path, *after: str, state: str = "done", run: int = 1, patch: bytes | None = None
+    ) -> None:
+        with transaction(db):
+            db.execute(
+                "INSERT OR IGNORE INTO runs(id, command, began) VALUES (?, 'tag', '')", (run,)
+            )
+            db.execute(
+                "INSERT INTO writes(run, path, kind, state, audio, before, after, old_sha256,"
+                " new_sha256, old_size, old_mtime_ns, patch, made)"
+                " VALUES (?, ?, 'tag', ?, '', '[]', ?, '', '', 1, 1, ?, '')",
+                (run, os.fsencode(path), state, text_list(after), patch),
+            )
+
+    return put

@@ -157,19 +157,13 @@ def test_a_file_that_another_program_tagged_is_read_and_not_heard(
 
 
 def test_a_file_that_moved_to_another_disk_brings_along_what_is_known(
-    db: sqlite3.Connection, small: Model, hear: Hear, music: Path
+    db: sqlite3.Connection, small: Model, hear: Hear, note: Callable[..., None], music: Path
 ) -> None:
     hear()
     row = by_name(db, small)["a.ogg"].file
     with transaction(db):
         db.execute("UPDATE files SET ours = '[\"Dub\"]' WHERE id = ?", (row.id,))
-        db.execute("INSERT INTO runs(id, command, began) VALUES (1, 'tag', '')")
-        db.execute(
-            "INSERT INTO writes(run, path, kind, state, before, after, old_sha256, new_sha256,"
-            " old_size, old_mtime_ns, made) VALUES (1, ?, 'tag', 'done', '[]', '[\"Dub\"]', '',"
-            " '', 1, 1, '')",
-            (os.fsencode(row.path),),
-        )
+    note(row.path, "Dub")
     data = (music / "a.ogg").read_bytes()
     (music / "a.ogg").unlink()
     (music / "below").mkdir()
@@ -200,17 +194,10 @@ def test_a_copy_does_not_take_over_what_lies_on_a_disk_that_is_away(
 
 
 def test_what_a_write_that_was_cut_short_left_is_known_as_ours(
-    db: sqlite3.Connection, small: Model, hear: Hear, music: Path
+    db: sqlite3.Connection, small: Model, hear: Hear, note: Callable[..., None], music: Path
 ) -> None:
     hear()
-    with transaction(db):
-        db.execute("INSERT INTO runs(id, command, began) VALUES (1, 'tag', '')")
-        db.execute(
-            "INSERT INTO writes(run, path, kind, state, before, after, old_sha256, new_sha256,"
-            " old_size, old_mtime_ns, made) VALUES (1, ?, 'tag', 'begun', '[]', '[\"Jazz\"]', '',"
-            " '', 1, 1, '')",
-            (os.fsencode(music / "a.ogg"),),
-        )
+    note(music / "a.ogg", "Jazz", state="begun")
     tag(music / "a.ogg", genre="Jazz")
     hear()
     assert by_name(db, small)["a.ogg"].file.ours == ("Jazz",)

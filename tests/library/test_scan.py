@@ -224,19 +224,16 @@ def test_a_renamed_folder_is_known_again(
 
 
 def test_the_journal_follows_a_renamed_file(
-    db: sqlite3.Connection, rescan: Callable[..., Scan], heard: Heard, music: Path
+    db: sqlite3.Connection,
+    rescan: Callable[..., Scan],
+    heard: Heard,
+    note: Callable[..., None],
+    music: Path,
 ) -> None:
     rescan()
     heard()
     old, new = music / "a.mp3", music / "new.mp3"
-    with transaction(db):
-        db.execute("INSERT INTO runs(id, command, began) VALUES (1, 'tag', '')")
-        db.execute(
-            "INSERT INTO writes(run, path, kind, state, before, after, old_sha256, new_sha256,"
-            " old_size, old_mtime_ns, made) VALUES (1, ?, 'tag', 'done', '[]', '[]', '', '', 1, 1,"
-            " '')",
-            (os.fsencode(old),),
-        )
+    note(old, "Dub")
     old.rename(new)
     rescan()
     assert db.execute("SELECT path FROM writes").fetchone()["path"] == os.fsencode(new)

@@ -25,7 +25,7 @@ from genrewise.engine import Outcome
 from genrewise.errors import AudioError, MissingExtra
 from genrewise.library.catalogue import PAGE, Model, storable, text_list, without_path
 from genrewise.library.database import now, transaction
-from genrewise.library.scan import is_gone, look
+from genrewise.library.scan import follow, is_gone, look
 from genrewise.library.speech import SPEECH, is_speech
 from genrewise.records import ClassifyJob
 
@@ -305,7 +305,7 @@ def _written_by_us(
     for other in others:
         if other["state"] == "missing" or is_gone(other):
             ours = ours or tuple(json.loads(other["ours"]))
-            db.execute("UPDATE writes SET path = ? WHERE path = ?", (row["path"], other["path"]))
+            follow(db, other["path"], row["path"])
             db.execute("DELETE FROM files WHERE id = ?", (other["id"],))
     last = db.execute(
         "SELECT after FROM writes WHERE path = ? AND kind = 'tag' AND state IN ('begun', 'done')"

@@ -22,7 +22,7 @@ from genrewise.library.catalogue import PAGE
 from genrewise.library.database import now, transaction
 from genrewise.library.speech import SPEECH
 
-__all__ = ["Scan", "Stand", "is_gone", "look", "scan"]
+__all__ = ["Scan", "Stand", "follow", "is_gone", "look", "scan"]
 
 
 @dataclass(frozen=True)
@@ -242,11 +242,18 @@ def _renamed(db: sqlite3.Connection, stand: Stand) -> sqlite3.Row | None:
 def _move(db: sqlite3.Connection, row: sqlite3.Row, path: str) -> None:
     """A file lies elsewhere now: its row goes with it, and what the journal has of it."""
     new = os.fsencode(path)
-    db.execute("UPDATE writes SET path = ? WHERE path = ?", (new, row["path"]))
+    follow(db, row["path"], new)
     db.execute(
         "UPDATE files SET path = ?, seen = ?, state = CASE state WHEN 'missing' THEN 'new'"
         " ELSE state END WHERE id = ?",
         (new, now(), row["id"]),
+    )
+
+
+def follow(db: sqlite3.Connection, old: bytes, new: bytes) -> None:
+    """Let the journal find a file by its new path; a write under way is left to itself."""
+    db.execute(
+        "UPDATE writes SET path = ? WHERE path = ? AND state IN ('done', 'undone')", (new, old)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from array import array
@@ -27,6 +26,7 @@ from genrewise.library.genre_field import read_tags
 from genrewise.library.journal import write_genres
 from genrewise.library.policies import Policy, Proposal, pick, propose, vote_album
 from genrewise.library.scan import look
+from genrewise.library.sidecar import read_sidecar
 
 __all__ = ["Disagreement", "Suggestion", "Writer", "albums", "suggest"]
 
@@ -202,10 +202,8 @@ def _beside(entry: Entry, policy: Policy) -> tuple[str, ...]:
     if not policy.sidecar:
         return ()
     try:
-        with open(entry.file.path + ".genre.json", encoding="utf-8") as file:  # noqa: PTH123
-            genres = json.load(file)["genres"]
-            return tuple(str(genre) for genre in genres)
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_sidecar(Path(entry.file.path))
+    except LibraryError:  # somebody else's: writing it will say so
         return ()
 
 
