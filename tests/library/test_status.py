@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 def test_an_empty_library(db: sqlite3.Connection, path: Path) -> None:
     found = status(db, path)
     assert found["library"] == str(path)
-    assert (found["files"], found["songs"], found["hours"], found["runs"]) == (0, 0, 0.0, 0)
+    assert (found["files"], found["songs"], found["hours"], found["runs"]) == (0, 0, 0.0, [])
     assert found["states"] == dict.fromkeys(STATES, 0)
     assert (found["genres"], found["models"], found["decisions"]) == ({}, [], {})
     assert found["journal"] == {"writes": 0, "undoable": 0, "bytes": 0}
@@ -53,7 +53,9 @@ def test_what_is_counted(
     assert found["hours"] == pytest.approx(1.5 + 60 / 3600)
     assert found["models"] == [{"name": "three", "hash": model.hash, "answers": 3}]
     assert found["decisions"] == {"accepted": 1}
-    assert found["runs"] == 1
+    assert found["runs"] == [
+        {"run": 1, "command": "tag", "began": "", "writes": 3, "undoable": 2},
+    ]
     assert found["journal"] == {"writes": 3, "undoable": 1, "bytes": 8}
     assert found["bytes"] >= path.stat().st_size > 0
 

@@ -18,6 +18,7 @@ from genrewise.cli.output import (
     JsonArray,
     Progress,
     Table,
+    clock,
     json_text,
     ready_stdout,
     say,
@@ -84,7 +85,7 @@ def _count(n: int, what: str) -> str:
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     """What a library holds, below the table of its states."""
     songs = _count(found["songs"], "song")
-    yield f"{_count(found['files'], 'file')} of {songs}, {found['hours']:.1f} hours"
+    yield f"{_count(found['files'], 'file')} of {songs}, {clock(3600 * found['hours'])}"
     if found["genres"]:
         first = [f"{genre} {n}" for genre, n in list(found["genres"].items())[:10]]
         more = len(found["genres"]) - len(first)
@@ -97,9 +98,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         )
     journal = found["journal"]
     yield (
-        f"journal: {_count(journal['writes'], 'write')} in {_count(found['runs'], 'run')},"
+        f"journal: {_count(journal['writes'], 'write')},"
         f" {journal['undoable']} can be undone, {shown_size(journal['bytes'])}"
     )
+    for run in found["runs"]:
+        writes = f"{_count(run['writes'], 'write')}, {run['undoable']} can be undone"
+        yield f"  run {run['run']}, {run['began']}: {writes}: {run['command']}"
     yield f"{found['library']}: {shown_size(found['bytes'])}"
 
 
@@ -184,11 +188,14 @@ def export(output: str, embeddings: bool, as_json: bool, model: str, db: Path | 
     from genrewise.library.catalogue import every
     from genrewise.library.exports import record
 
-    n = 0
+    suffix, n = Path(output).suffix.lower(), 0
+    if suffix not in (".csv", ".json", ".parquet"):
+        given = f"{output}; expected a name that ends in .csv, .json or .parquet"
+        raise click.BadParameter(given)
     with opened(db) as library, Progress("files") as progress:
         heard_by = _model(library, model)
         found = every(library, heard_by.id if heard_by else 0)
-        if Path(output).suffix.lower() == ".json":
+        if suffix == ".json":
             with _json_file(output) as array:
                 for n, entry in enumerate(found, 1):
                     array.write(record(entry, heard_by))

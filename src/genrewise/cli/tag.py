@@ -38,13 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "record", "tag"]
 
-_COLUMNS = (
-    Column("state", 8),
-    Column("genre", 24),
-    Column("confidence", 10, right=True),
-    Column("now", 16),
-    Column("file"),
-)
+#: States of files with which there is something to do.
+_TO_DO = ("proposed", "review", "failed")
 _COLOURS = {"written": "green", "proposed": "green", "review": "yellow", "failed": "red"}
 
 
@@ -77,8 +72,8 @@ class _Shown(Protocol):
     def album(self, suggestions: list[Suggestion]) -> None:
         """Show what an album's songs have in common."""
 
-    def file(self, found: dict[str, Any]) -> None:
-        """Show a file."""
+    def file(self, found: dict[str, Any], fresh: bool) -> None:
+        """Show a file; `fresh` where it has just been written."""
 
     def close(self) -> None:
         """Show what ends the document."""
@@ -93,7 +88,7 @@ class _Json:
     def album(self, suggestions: list[Suggestion]) -> None:
         """Nothing: every file says its album."""
 
-    def file(self, found: dict[str, Any]) -> None:
+    def file(self, found: dict[str, Any], fresh: bool) -> None:  # noqa: ARG002
         self._array.write(found)
 
     def close(self) -> None:
@@ -103,11 +98,15 @@ class _Json:
 class _Rows:
     """A table of the files with which there is something to do, or of all."""
 
-    def __init__(self, everything: bool) -> None:
-        self._all, self._table = everything, Table(_COLUMNS, ready_stdout())
-
-    def _wanted(self, state: str) -> bool:
-        return self._all or state in _COLOURS
+    def __init__(self, everything: bool, writes: bool) -> None:
+        columns = (
+            Column("state", 8),
+            Column("genre", 24),
+            Column("confidence", 10, right=True),
+            Column("before" if writes else "now", 16),
+            Column("file"),
+        )
+        self._all, self._table = everything, Table(columns, ready_stdout())
 
     def album(self, suggestions: list[Suggestion]) -> None:
         """A line below the songs of an album that are heard as several genres."""
@@ -119,9 +118,9 @@ class _Rows:
         told = f"  {found.album}: {parts}; together {found.together} {found.confidence:.2f}"
         self._table.note(told)
 
-    def file(self, found: dict[str, Any]) -> None:
+    def file(self, found: dict[str, Any], fresh: bool) -> None:
         state = found["state"]
-        if not self._wanted(state):
+        if not (self._all or fresh or state in _TO_DO):
             return
         genre = "; ".join(found["genres"]) or "–"
         if state == "review":
@@ -160,30 +159,29 @@ class Session:
         """Show the songs of an album, and write them where that is wanted."""
         for suggestion in suggestions:
             if suggestion.proposal.state == "proposed" and self.writer is not None:
-                self._count(self._write(suggestion, self.writer))
+                self._write(suggestion, self.writer)
             else:
                 self._count(record(suggestion))
         self.shown.album(suggestions)
 
-    def _write(self, suggestion: Suggestion, writer: Writer) -> dict[str, Any]:
+    def _write(self, suggestion: Suggestion, writer: Writer) -> None:
         from genrewise.library.catalogue import without_path
 
         path = suggestion.entry.file.path
         try:
             suggestion, note = writer.write(suggestion)
         except GenrewiseError as error:
-            return record(suggestion) | {
-                "state": "failed",
-                "reason": without_path(str(error), path),
-            }
+            reason = without_path(str(error), path)
+            self._count(record(suggestion) | {"state": "failed", "reason": reason})
+            return
         self.written += 1
         if note:
             say(f"{shown_path(path)}: {note}", fg="yellow")
-        return record(suggestion)
+        self._count(record(suggestion), fresh=True)
 
-    def _count(self, found: dict[str, Any]) -> None:
+    def _count(self, found: dict[str, Any], fresh: bool = False) -> None:
         self.counts[found["state"]] += 1
-        self.shown.file(found)
+        self.shown.file(found, fresh)
         if found["state"] == "failed":
             say(f"{shown_path(found['path'])}: {found['reason']}", fg="red")
 
@@ -282,7 +280,7 @@ def tag(
         roots = [p for p in paths if os.path.lexists(p)]
         found = scan(library, walk(paths, tally), heard_by.id, roots=roots, retry=retry)
         hear(library, found, heard_by, path, bounds)
-        shown = _Json() if as_json else _Rows(everything)
+        shown = _Json() if as_json else _Rows(everything, write)
         run = writing(library, typed(), heard_by.id) if write else nullcontext(0)
         with run as number:
             writer = Writer(library, number, wishes) if write else None

@@ -308,9 +308,12 @@ def _written_by_us(
             follow(db, other["path"], row["path"])
             db.execute("DELETE FROM files WHERE id = ?", (other["id"],))
     last = db.execute(
-        "SELECT after FROM writes WHERE path = ? AND kind = 'tag' AND state IN ('begun', 'done')"
-        " ORDER BY id DESC LIMIT 1",
+        "SELECT after, state FROM writes WHERE path = ? AND kind = 'tag' ORDER BY id DESC LIMIT 1",
         (row["path"],),
     ).fetchone()
-    said = tuple(json.loads(last["after"])) if last else ()
+    if last is None:
+        return ours
+    if last["state"] == "undone":
+        return ()
+    said = tuple(json.loads(last["after"]))
     return said if said and said == genres else ours

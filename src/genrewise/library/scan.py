@@ -182,7 +182,9 @@ def _rows(db: sqlite3.Connection, page: Sequence[Stand], model: int) -> dict[str
     marks = ", ".join("?" * len(keys))
     rows = db.execute(
         "SELECT id, path, size, mtime_ns, state, error, audio, EXISTS ("
-        " SELECT 1 FROM answers a WHERE a.audio = files.audio AND a.model = ?) AS answered"
+        " SELECT 1 FROM answers a WHERE a.audio = files.audio AND a.model = ?) AS answered,"
+        " ours != '[]' AND coalesce((SELECT w.state FROM writes w WHERE w.path = files.path"
+        " ORDER BY w.id DESC LIMIT 1), '') = 'undone' AS undone"
         f" FROM files WHERE path IN ({marks})",
         (model, *keys),
     )
@@ -190,10 +192,18 @@ def _rows(db: sqlite3.Connection, page: Sequence[Stand], model: int) -> dict[str
 
 
 def _differs(row: sqlite3.Row | None, stand: Stand) -> bool:
-    """Whether the catalogue has to be told of a file."""
-    if row is None or row["state"] == "missing":
+    """Whether the catalogue has to be told of a file.
+
+    Undoing gives a file its time back too, and where that was kept when it was written nothing
+    tells it from the written one but the journal.
+    """
+    if row is None or row["state"] == "missing" or row["undone"]:
         return True
-    return bool((row["size"], row["mtime_ns"]) != (stand.size, stand.mtime_ns))
+    return not _as_it_was(row, stand)
+
+
+def _as_it_was(row: sqlite3.Row, stand: Stand) -> bool:
+    return bool((row["size"], row["mtime_ns"]) == (stand.size, stand.mtime_ns))
 
 
 def _to_hear(row: sqlite3.Row, retry: bool) -> bool:
@@ -209,7 +219,7 @@ def _enter(db: sqlite3.Connection, row: sqlite3.Row | None, stand: Stand) -> str
     """Bring the catalogue's row of one file up to date; says what became of it."""
     if row is not None and not _differs(row, stand):
         return "same"
-    if row is not None and (row["size"], row["mtime_ns"]) == (stand.size, stand.mtime_ns):
+    if row is not None and row["state"] == "missing" and _as_it_was(row, stand):
         db.execute("UPDATE files SET state = 'new' WHERE id = ?", (row["id"],))
         return "moved"  # it was missing and is back as it was
     if row is None and (old := _renamed(db, stand)) is not None:

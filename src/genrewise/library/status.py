@@ -9,7 +9,10 @@ from typing import Any
 from genrewise.library.catalogue import STATES, models
 from genrewise.library.database import transaction
 
-__all__ = ["forget", "shrink", "status"]
+__all__ = ["RUNS", "forget", "shrink", "status"]
+
+#: How many runs are told of.
+RUNS = 10
 
 
 def status(db: sqlite3.Connection, path: Path) -> dict[str, Any]:
@@ -26,8 +29,9 @@ def status(db: sqlite3.Connection, path: Path) -> dict[str, Any]:
     dict
         ``library``, ``files``, ``states`` (all of them, with their counts), ``genres`` (as they
         stand in the files, most first), ``songs`` (different audio), ``hours``, ``answers`` by
-        model, ``decisions`` by verdict, ``runs``, ``journal`` (writes, how many of them can be
-        undone, bytes) and ``bytes`` of the whole on the disk.
+        model, ``decisions`` by verdict, ``runs`` that wrote (the newest `RUNS`, the latest
+        first), ``journal`` (writes, how many of them can be undone, bytes) and ``bytes`` of the
+        whole on the disk.
     """
     states = dict(db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
     songs, seconds = db.execute(
@@ -51,10 +55,21 @@ def status(db: sqlite3.Connection, path: Path) -> dict[str, Any]:
         "decisions": dict(
             db.execute("SELECT verdict, count(*) FROM decisions GROUP BY verdict").fetchall()
         ),
-        "runs": db.execute("SELECT count(*) FROM runs").fetchone()[0],
+        "runs": _runs(db),
         "journal": {"writes": writes, "undoable": undoable, "bytes": patches},
         "bytes": _size(path),
     }
+
+
+def _runs(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The last runs that wrote: number, command, when, how many writes and how many stand."""
+    rows = db.execute(
+        "SELECT r.id AS run, r.command, r.began, count(w.id) AS writes,"
+        " count(w.id) FILTER (WHERE w.state = 'done') AS undoable"
+        " FROM runs r JOIN writes w ON w.run = r.id GROUP BY r.id ORDER BY r.id DESC LIMIT ?",
+        (RUNS,),
+    )
+    return [dict(row) for row in rows.fetchall()]
 
 
 def _genres(db: sqlite3.Connection) -> dict[str, int]:
