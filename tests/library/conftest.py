@@ -68,13 +68,16 @@ def add(db: sqlite3.Connection, model: Model) -> Add:
             if p is not None and not known:
                 order = sorted(range(3), key=lambda i: -p[i])
                 db.execute(
-                    "INSERT INTO answers VALUES (?, ?, 'ok', ?, ?, ?, ?, ?, ?, '{}', '')",
+                    "INSERT INTO answers VALUES (?, ?, 'ok', ?, ?, ?, ?, ?, '{}', '')",
                     (
                         *(audio, model.id, LABELS[order[0]] if genre == "" else genre),
                         *(p[order[0]], LABELS[order[1]], "" if genre == "" else "low confidence"),
                         struct.pack("<3f", *p),
-                        struct.pack(f"<{len(vector)}e", *vector),
                     ),
+                )
+                db.execute(
+                    "INSERT INTO embeddings VALUES (?, ?, ?)",
+                    (model.id, audio, struct.pack(f"<{len(vector)}e", *vector)),
                 )
             values: dict[str, Any] = {
                 "path": os.fsencode(path), "size": 1, "mtime_ns": 2, "inode": f"1:{sound}",

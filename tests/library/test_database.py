@@ -32,7 +32,9 @@ def tables(db: sqlite3.Connection) -> set[str]:
 def test_a_new_library_is_marked_safe_and_empty(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "é \U0001f3b5.sqlite3"
     with closing(open_database(path)) as db:
-        assert tables(db) == {"models", "audio", "files", "answers", "decisions", "runs", "writes"}
+        assert tables(db) == {
+            *("models", "audio", "files", "answers", "embeddings", "decisions", "runs", "writes"),
+        }
         assert pragma(db, "application_id") == 0x676E7277
         assert pragma(db, "user_version") == len(MIGRATIONS)
         assert pragma(db, "journal_mode") == "wal"

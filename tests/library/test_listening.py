@@ -104,9 +104,9 @@ def test_what_is_kept_is_what_the_classifier_says(
         timeline = entry.answer.more["timeline"]
         assert (timeline[0]["start"], timeline[-1]["stop"]) == (0.0, pytest.approx(3.0, abs=0.01))
         row = db.execute(
-            "SELECT embedding FROM answers WHERE audio = ?", (entry.file.audio,)
+            "SELECT vector FROM embeddings WHERE audio = ?", (entry.file.audio,)
         ).fetchone()
-        kept = np.frombuffer(row["embedding"], dtype="<f2").astype(np.float64)
+        kept = np.frombuffer(row["vector"], dtype="<f2").astype(np.float64)
         assert kept @ said.embedding == pytest.approx(1.0, abs=1e-3)
 
 

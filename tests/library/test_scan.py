@@ -56,7 +56,7 @@ def heard(db: sqlite3.Connection, model: Model) -> Heard:
                 ).fetchone()["id"]
                 db.execute(
                     "INSERT OR REPLACE INTO answers VALUES"
-                    " (?, ?, 'ok', 'jazz', 1, 'blues', '', zeroblob(12), '', '{}', '')",
+                    " (?, ?, 'ok', 'jazz', 1, 'blues', '', zeroblob(12), '{}', '')",
                     (audio, model.id),
                 )
                 db.execute(

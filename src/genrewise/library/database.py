@@ -81,10 +81,17 @@ MIGRATIONS: tuple[str, ...] = (
         runner_up TEXT NOT NULL,
         reason TEXT NOT NULL,
         probabilities BLOB NOT NULL,        -- float32, in the order of the model's labels
-        embedding BLOB NOT NULL,            -- float16, unit length
         record TEXT NOT NULL,               -- the rest of classify's record, JSON
         made TEXT NOT NULL,
         PRIMARY KEY (audio, model)
+    ) WITHOUT ROWID;
+
+    -- Where a model puts audio; by itself, as all of them are read at once.
+    CREATE TABLE embeddings (
+        model INTEGER NOT NULL REFERENCES models(id),
+        audio INTEGER NOT NULL REFERENCES audio(id),
+        vector BLOB NOT NULL,               -- float16, little-endian, unit length
+        PRIMARY KEY (model, audio)
     ) WITHOUT ROWID;
 
     -- What the user said of audio: it outweighs any model and is what one can train from.

@@ -97,10 +97,10 @@ def _with_vectors(
     audio = [entry.file.audio for entry in page]
     marks = ", ".join("?" * len(audio))
     rows = db.execute(
-        f"SELECT audio, embedding FROM answers WHERE model = ? AND audio IN ({marks})",
+        f"SELECT audio, vector FROM embeddings WHERE model = ? AND audio IN ({marks})",
         (model.id, *audio),
     )
-    held = {row["audio"]: row["embedding"] for row in rows.fetchall()}
+    held = {row["audio"]: row["vector"] for row in rows.fetchall()}
     nothing = bytes(2 * model.embedding_size)
     for entry in page:
         data = held.get(entry.file.audio, nothing)

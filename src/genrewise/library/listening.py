@@ -262,14 +262,19 @@ def _keep_answer(db: sqlite3.Connection, audio: int, record: dict[str, Any], mod
     more["timeline"] = _merged(more.get("timeline", ()))
     db.execute(
         "INSERT OR REPLACE INTO answers(audio, model, status, genre, confidence, runner_up, reason,"
-        " probabilities, embedding, record, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " probabilities, record, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(audio, model.id, record["status"], record["genre"], record["confidence"]),
             *(record["runner_up"], record["reason"]),
-            *(struct.pack(f"<{len(numbers)}f", *numbers), record["embedding"]),
+            struct.pack(f"<{len(numbers)}f", *numbers),
             *(json.dumps(more, ensure_ascii=False), now()),
         ),
     )
+    if record["embedding"]:
+        db.execute(
+            "INSERT OR REPLACE INTO embeddings(model, audio, vector) VALUES (?, ?, ?)",
+            (model.id, audio, record["embedding"]),
+        )
 
 
 def _merged(timeline: Any) -> list[dict[str, Any]]:

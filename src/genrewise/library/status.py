@@ -101,7 +101,10 @@ def forget(db: sqlite3.Connection) -> int:
             "NOT EXISTS (SELECT 1 FROM files f WHERE f.audio = u.id)"
             " AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.audio = u.id)"
         )
-        db.execute(f"DELETE FROM answers WHERE audio IN (SELECT id FROM audio u WHERE {unheard})")
+        for table in ("answers", "embeddings"):
+            db.execute(
+                f"DELETE FROM {table} WHERE audio IN (SELECT id FROM audio u WHERE {unheard})"
+            )
         db.execute(f"DELETE FROM audio AS u WHERE {unheard}")
     return gone
 
