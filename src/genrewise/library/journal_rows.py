@@ -136,13 +136,24 @@ def load(db: sqlite3.Connection, row: int) -> Row:
 
 
 def set_state(db: sqlite3.Connection, row: int, state: str, path: Path | None = None) -> None:
-    """Note how far a write is; one that was undone needs its patch no more."""
-    with transaction(db):
-        if path is not None:
-            db.execute("UPDATE writes SET path = ? WHERE id = ?", (os.fsencode(path), row))
-        db.execute("UPDATE writes SET state = ? WHERE id = ?", (state, row))
-        if state == "undone":
-            db.execute("UPDATE writes SET patch = NULL WHERE id = ?", (row,))
+    """Note how far a write is; one that was undone needs its patch no more.
+
+    An end need not be on the disk when this returns: where it is lost with the power, the file
+    itself says what became of it.
+    """
+    ended = state in ("done", "undone")
+    if ended:
+        db.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with transaction(db):
+            db.execute(
+                "UPDATE writes SET state = ?, path = coalesce(?, path),"
+                " patch = CASE ? WHEN 'undone' THEN NULL ELSE patch END WHERE id = ?",
+                (state, None if path is None else os.fsencode(path), state, row),
+            )
+    finally:
+        if ended:
+            db.execute("PRAGMA synchronous = FULL")
 
 
 def digest_of(path: Path) -> Digest:

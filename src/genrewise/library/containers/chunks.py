@@ -102,7 +102,10 @@ def _form(file: BinaryIO, layout: Layout) -> tuple[int, list[_Chunk]]:
     # Some programs count the form's own head as well, or leave the last even byte out: what
     # counts is that the chunks themselves are whole.
     stop = min(layout.head + length, size)
-    return stop, _chunks(file, layout, layout.head + 4, stop)
+    held = _chunks(file, layout, layout.head + 4, stop)
+    if not held or held[-1].after < stop:
+        raise Unsafe("it has something else than chunks")
+    return stop, held
 
 
 def change(file: BinaryIO, wish: Wish, layout: Layout) -> Edit:
@@ -160,9 +163,8 @@ def _appended(held: list[_Chunk], wish: Wish, layout: Layout, stop: int) -> Spli
     """A chunk with a new tag behind all others."""
     tag = id3.new_tag(3, id3.frame(wish, 3))
     tag += bytes(len(tag) % 2)
-    missing = bytes(held[-1].after - stop) if held else b""
-    at = min(held[-1].after, stop) if held else stop
-    return Splice(at, stop, missing + layout.tag + _packed(layout, len(tag)) + tag)
+    missing = bytes(held[-1].after - stop)  # a last even byte that was left out
+    return Splice(stop, stop, missing + layout.tag + _packed(layout, len(tag)) + tag)
 
 
 def _packed(layout: Layout, length: int) -> bytes:
