@@ -33,7 +33,7 @@ def model(db: sqlite3.Connection) -> Model:
     values = ("three", "ab" * 32, text_list(LABELS), 2)
     with transaction(db):
         row = db.execute(
-            "INSERT INTO models(name, hash, labels, embedding_size) VALUES (?, ?, ?, ?)"
+            "INSERT INTO models(name, hash, labels, embedding_size, path) VALUES (?, ?, ?, ?, '')"
             " RETURNING id",
             values,
         ).fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -40,8 +41,19 @@ def test_a_model_is_known_by_its_file_s_hash(db: sqlite3.Connection) -> None:
     path = bundle.find("small-gtzan-v1")
     one, again = register(db, path), register(db, path)
     read = bundle.read(path)
-    assert one == again == Model(one.id, "small-gtzan-v1", read.digest, read.info.labels, 64)
+    values = ("small-gtzan-v1", read.digest, read.info.labels, 64, str(path.resolve()))
+    assert one == again == Model(one.id, *values)
     assert db.execute("SELECT count(*) FROM models").fetchone()[0] == 1
+
+
+def test_a_model_s_file_that_moved_is_the_same_model(
+    db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    path = bundle.find("small-gtzan-v1")
+    one = register(db, path)
+    other = register(db, Path(shutil.copy(path, tmp_path / "mine.genrewise")))
+    assert (other.id, other.path) == (one.id, str(tmp_path / "mine.genrewise"))
+    assert [model for model, _ in models(db)] == [other]
 
 
 def test_two_processes_register_one_model_once(db: sqlite3.Connection, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrewise.cli.options import seconds, size
+from genrewise.errors import LibraryError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,12 +52,20 @@ def opened(path: Path | None, *, create: bool = False) -> Iterator[sqlite3.Conne
     Raises
     ------
     LibraryError
-        It is not there, or cannot be opened.
+        It is not there, cannot be opened or, later, cannot be read or written.
     """
+    import sqlite3
+
     from genrewise.library.database import database_path, open_database
 
-    with closing(open_database(path or database_path(), create=create)) as db:
-        yield db
+    place = path or database_path()
+    with closing(open_database(place, create=create)) as db:
+        try:
+            yield db
+        except sqlite3.Error as error:  # the disk is full, or the file is damaged
+            given = f"{place}: {error}"
+            expected = "a library that can be read and written"
+            raise LibraryError(given, expected, "make room, or name another: --db FILE") from error
 
 
 _POLICY = (

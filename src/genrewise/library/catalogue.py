@@ -71,6 +71,8 @@ class Model:
     labels : tuple of str
     embedding_size : int
         0 where it gives none.
+    path : str
+        Where its file was found last.
     """
 
     id: int
@@ -78,6 +80,7 @@ class Model:
     hash: str
     labels: tuple[str, ...]
     embedding_size: int
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,17 +229,28 @@ def register(db: sqlite3.Connection, path: Path) -> Model:
     """
     found = bundle.read(path)
     size = int(found.info.embedding.get("size", 0)) if found.info.embedding else 0
-    values = (found.info.name, found.digest, text_list(found.info.labels), size)
-    row = db.execute("SELECT id FROM models WHERE hash = ?", (found.digest,)).fetchone()
-    if row is None:
+    place = os.fsencode(os.path.realpath(path))
+    row = db.execute("SELECT * FROM models WHERE hash = ?", (found.digest,)).fetchone()
+    if row is None or row["path"] != place:
         with transaction(db):
-            db.execute(
-                "INSERT INTO models(name, hash, labels, embedding_size) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT(hash) DO NOTHING",
-                values,
-            )
-            row = db.execute("SELECT id FROM models WHERE hash = ?", (found.digest,)).fetchone()
-    return Model(row["id"], values[0], values[1], found.info.labels, size)
+            row = db.execute(
+                "INSERT INTO models(name, hash, labels, embedding_size, path)"
+                " VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT(hash) DO UPDATE SET path = excluded.path RETURNING *",
+                (found.info.name, found.digest, text_list(found.info.labels), size, place),
+            ).fetchone()
+    return _model(row)
+
+
+def _model(row: sqlite3.Row) -> Model:
+    return Model(
+        row["id"],
+        row["name"],
+        row["hash"],
+        tuple(json.loads(row["labels"])),
+        row["embedding_size"],
+        os.fsdecode(row["path"]),
+    )
 
 
 def models(db: sqlite3.Connection) -> list[tuple[Model, int]]:
@@ -245,11 +259,7 @@ def models(db: sqlite3.Connection) -> list[tuple[Model, int]]:
         "SELECT m.*, (SELECT count(*) FROM answers a WHERE a.model = m.id) AS n"
         " FROM models m ORDER BY n DESC, id DESC"
     )
-    return [
-        (Model(r["id"], r["name"], r["hash"], tuple(json.loads(r["labels"])), r["embedding_size"]),
-         r["n"])
-        for r in rows
-    ]  # fmt: skip
+    return [(_model(row), row["n"]) for row in rows.fetchall()]
 
 
 def model_in_use(db: sqlite3.Connection, name: str = "") -> Model:

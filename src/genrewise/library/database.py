@@ -35,7 +35,8 @@ MIGRATIONS: tuple[str, ...] = (
         name TEXT NOT NULL,
         hash TEXT NOT NULL UNIQUE,          -- sha256 of the model file
         labels TEXT NOT NULL,               -- JSON list
-        embedding_size INTEGER NOT NULL
+        embedding_size INTEGER NOT NULL,
+        path BLOB NOT NULL                  -- where the file was found last
     );
 
     -- Audio, however many files hold it and whatever their tags say.
@@ -211,10 +212,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.commit()  # which fails where the disk is full
     except BaseException:
         connection.rollback()
         raise
-    connection.commit()
 
 
 def now() -> str:

@@ -93,10 +93,13 @@ class ListenJob:
         The model's file.
     known : frozenset of bytes
         Hashes of audio for which the model has answered.
+    speech : bool
+        Also classify what is speech.
     """
 
     model: str
     known: frozenset[bytes] = frozenset()
+    speech: bool = False
 
     def __call__(self) -> Callable[[Work], Heard]:
         """Load what is needed.
@@ -113,33 +116,33 @@ class ListenJob:
         except ModuleNotFoundError as error:
             raise MissingExtra("a music library", "tags", error.name or "") from error
         classify = ClassifyJob(self.model, timeline=True, embedding=True)()
-        return lambda work: _hear(work.path, classify, self.known)
+        return lambda work: self._hear(work.path, classify)
 
+    def _hear(self, path: str, classify: Callable[[str], dict[str, Any]]) -> Heard:
+        """Read a file, and classify it where its audio is not known.
 
-def _hear(path: str, classify: Callable[[str], dict[str, Any]], known: frozenset[bytes]) -> Heard:
-    """Read a file, and classify it where its audio is not known.
+        Raises
+        ------
+        GenrewiseError
+            It cannot be read or decoded, or changed meanwhile.
+        """
+        from genrewise.library.audio_hash import audio_hash
+        from genrewise.library.genre_field import read_tags
 
-    Raises
-    ------
-    GenrewiseError
-        It cannot be read or decoded, or changed meanwhile.
-    """
-    from genrewise.library.audio_hash import audio_hash
-    from genrewise.library.genre_field import read_tags
-
-    record = None
-    try:
-        before = look(path)
-        tags, digest = read_tags(Path(path)), audio_hash(Path(path))
-        speech = is_speech(None, tags, path)
-        if not speech and bytes.fromhex(digest) not in known:
-            record = classify(path)
-        if look(path) != before:
-            raise AudioError(f"{path}: changed while it was read", "one at rest", "run it again")
-    except OSError as error:
-        raise AudioError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    stand = (before.size, before.mtime_ns, before.inode)
-    return Heard(digest, asdict(tags), *stand, speech, record)
+        record = None
+        try:
+            before = look(path)
+            tags, digest = read_tags(Path(path)), audio_hash(Path(path))
+            speech = is_speech(None, tags, path)
+            if bytes.fromhex(digest) not in self.known and (self.speech or not speech):
+                record = classify(path)
+            if look(path) != before:
+                given = f"{path}: changed while it was read"
+                raise AudioError(given, "one at rest", "run it again")
+        except OSError as error:
+            raise AudioError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        stand = (before.size, before.mtime_ns, before.inode)
+        return Heard(digest, asdict(tags), *stand, speech, record)
 
 
 # ------------------------------------------------------------------ keeping
