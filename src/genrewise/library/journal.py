@@ -129,21 +129,35 @@ def writing(db: sqlite3.Connection, command: str, model_id: int | None = None) -
         Another process is writing to this library.
     """
     with writer_lock(library_file(db)):
-        recover(db)
-        with transaction(db):
-            cursor = db.execute(
-                "INSERT INTO runs (command, model, began) VALUES (?, ?, ?)",
-                (command, model_id, now()),
-            )
-        run = int(cursor.lastrowid or 0)
+        try:
+            recover(db)
+            run = _begun(db, command, model_id)
+        except sqlite3.Error as error:
+            raise _unwritable(db, error) from error
         try:
             yield run
         finally:
-            with transaction(db):
-                db.execute("UPDATE runs SET ended = ? WHERE id = ?", (now(), run))
-                db.execute(
-                    "DELETE FROM runs WHERE id = ? AND id NOT IN (SELECT run FROM writes)", (run,)
-                )
+            with suppress(sqlite3.Error):  # the next one notes it then
+                _ended(db, run)
+
+
+def _begun(db: sqlite3.Connection, command: str, model_id: int | None) -> int:
+    with transaction(db):
+        cursor = db.execute(
+            "INSERT INTO runs (command, model, began) VALUES (?, ?, ?)", (command, model_id, now())
+        )
+    return int(cursor.lastrowid or 0)
+
+
+def _ended(db: sqlite3.Connection, run: int) -> None:
+    with transaction(db):
+        db.execute("UPDATE runs SET ended = ? WHERE id = ?", (now(), run))
+        db.execute("DELETE FROM runs WHERE id = ? AND id NOT IN (SELECT run FROM writes)", (run,))
+
+
+def _unwritable(db: sqlite3.Connection, error: sqlite3.Error) -> LibraryError:
+    given = f"{library_file(db)}: {error}"
+    return LibraryError(given, "a library that can be written", "make room for it")
 
 
 def write_genres(
@@ -194,8 +208,7 @@ def write_genres(
         given = f"{path}: {(error.strerror or str(error)).lower()}"
         raise LibraryError(given, "a file and a folder that can be written") from error
     except sqlite3.Error as error:
-        given = f"{library_file(db)}: {error}"
-        raise LibraryError(given, "a library that can be written", "make room for it") from error
+        raise _unwritable(db, error) from error
     return found
 
 
