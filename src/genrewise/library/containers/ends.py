@@ -109,8 +109,8 @@ def _lyrics(file: BinaryIO, start: int, stop: int, tail: bytes) -> int:
         length = id3.tag_length(b"ID3" + tail[-7:])
     if not 0 < length <= stop - start:
         return 0
-    begins = read_at(file, stop - length, 11).startswith((b"LYRICSBEGIN", b"ID3"))
-    return length if begins else 0
+    file.seek(stop - length)
+    return length if file.read(11).startswith((b"LYRICSBEGIN", b"ID3")) else 0
 
 
 def _read(file: BinaryIO, span: Span) -> bytes:

@@ -18,8 +18,8 @@ from genrewise.library.patch import Splice, ordered, replaced
 
 __all__ = ["HEADER", "Tag", "change", "frame", "has", "new_tag", "parse", "tag_length"]
 
-#: Bytes of a tag's header, and of its footer.
-HEADER = 10
+#: Bytes of a tag's header, and of its footer; what its size cannot say any more.
+HEADER, TOO_LONG = 10, 1 << 28
 
 UNSYNCHRONISED, EXTENDED, FOOTER = 0x80, 0x40, 0x10
 
@@ -245,7 +245,7 @@ def _fitted(tag: Tag, splices: list[Splice]) -> list[Splice]:
     if tag.version == 3 and tag.begin > HEADER:
         splices += _padding_stated(tag, left)
     size = len(tag.data) + growth(splices) - HEADER - tag.footer
-    if size >= 1 << 28:
+    if size >= TOO_LONG:
         raise Unsafe("its ID3v2 tag is full")
     if growth(splices):
         splices.append(Splice(6, 10, _syncsafe(size)))

@@ -6,11 +6,12 @@ import struct
 
 from mutagen.id3 import TCON
 
-from genrewise import labels
+from genrewise.labels import LABEL_SETS
+from genrewise.labels import genre as genre_of
 from genrewise.library.containers.base import Wish
 from genrewise.library.patch import Splice
 
-__all__ = ["LENGTH", "NAMES", "NONE", "code", "fields", "frames", "genre", "nearest", "set_code"]
+__all__ = ["LENGTH", "NAMES", "NONE", "fields", "frames", "genre", "nearest", "set_code"]
 
 LENGTH = 128
 
@@ -22,23 +23,22 @@ NONE = 255
 
 _CODES = {name.casefold(): number for number, name in reversed(list(enumerate(NAMES)))}
 
+#: Numbers that come closest to the names under which our own labels are shown.
+_CLOSEST = {
+    known.display.casefold(): known.code
+    for labels in LABEL_SETS.values()
+    for known in map(genre_of, labels.labels)
+    if known is not None
+}
+
 #: Text fields and their bytes, in order from the fourth.
 _FIELDS = (("TIT2", 30), ("TPE1", 30), ("TALB", 30), ("TYER", 4), ("COMM", 30))
 
 
-def code(name: str) -> int | None:
-    """Number of a genre; None where the list lacks it."""
-    return _CODES.get(name.casefold())
-
-
 def nearest(wish: Wish) -> int:
     """Number that comes closest to the first genre of a wish; `NONE` where none does."""
-    if not wish.values:
-        return NONE
-    found, known = code(wish.values[0]), labels.genre(wish.values[0])
-    if found is None and known is not None:
-        return known.code
-    return NONE if found is None else found
+    name = wish.values[0].casefold() if wish.values else ""
+    return _CODES.get(name, _CLOSEST.get(name, NONE))
 
 
 def genre(tag: bytes) -> str:
