@@ -201,6 +201,7 @@ def test_a_file_that_failed_stays_so_with_its_reason() -> None:
     found = propose(failed, POLICY)
     assert (found.state, found.reason) == ("failed", "not audio")
     assert propose(Entry(file()), POLICY).state == "new"
+    assert propose(entry(state="missing"), POLICY).state == "missing"
 
 
 # ------------------------------------------------------------------ what the user said

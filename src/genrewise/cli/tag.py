@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from genrewise.library.scan import Scan
     from genrewise.library.tagging import Suggestion, Writer
 
-__all__ = ["Session", "record", "tag"]
+__all__ = ["Rows", "Session", "record", "tag"]
 
 #: States of files with which there is something to do.
 _TO_DO = ("proposed", "review", "failed")
@@ -95,7 +95,7 @@ class _Json:
         self._array.close()
 
 
-class _Rows:
+class Rows:
     """A table of the files with which there is something to do, or of all."""
 
     def __init__(self, everything: bool, writes: bool) -> None:
@@ -119,6 +119,7 @@ class _Rows:
         self._table.note(told)
 
     def file(self, found: dict[str, Any], fresh: bool) -> None:
+        """A row, where there is something to do or it has just been done."""
         state = found["state"]
         if not (self._all or fresh or state in _TO_DO):
             return
@@ -280,7 +281,7 @@ def tag(
         roots = [p for p in paths if os.path.lexists(p)]
         found = scan(library, walk(paths, tally), heard_by.id, roots=roots, retry=retry)
         hear(library, found, heard_by, path, bounds)
-        shown = _Json() if as_json else _Rows(everything, write)
+        shown = _Json() if as_json else Rows(everything, write)
         run = writing(library, typed(), heard_by.id) if write else nullcontext(0)
         with run as number:
             writer = Writer(library, number, wishes) if write else None

@@ -71,6 +71,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX files_audio ON files(audio);
     CREATE INDEX files_inode ON files(inode);
     CREATE INDEX files_state ON files(state);
+    CREATE INDEX files_album ON files(album COLLATE NOCASE);
 
     -- What a model said of audio.
     CREATE TABLE answers (

@@ -15,10 +15,10 @@ from genrewise.library.similar import Vectors, load
 __all__ = ["LENGTH", "NEAR", "Duplicates", "duplicates"]
 
 #: Cosine of the embeddings from which two songs of one length are taken for one recording.
-NEAR = 0.99
+NEAR = 0.98
 
-#: Seconds by which their lengths may differ: encoders add some, players cut silence.
-LENGTH = 2.0
+#: Seconds by which their lengths may differ: encoders add some silence.
+LENGTH = 0.5
 
 #: Songs that are compared at once.
 _BLOCK = 512

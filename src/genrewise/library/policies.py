@@ -185,7 +185,7 @@ def propose(
     Proposal
     """
     file, answer = entry.file, voted or entry.answer
-    if file.state in ("failed", "missing") and entry.answer is None:
+    if file.state == "missing" or (file.state == "failed" and entry.answer is None):
         return Proposal(file.state, file.genres, reason=file.error)
     current = tuple(beside) if policy.sidecar and beside else file.field(policy.field)
     if why := _passed_over(entry, policy):

@@ -28,7 +28,7 @@ from genrewise.library.policies import Policy, Proposal, pick, propose, vote_alb
 from genrewise.library.scan import look
 from genrewise.library.sidecar import read_sidecar
 
-__all__ = ["Disagreement", "Suggestion", "Writer", "albums", "suggest"]
+__all__ = ["Disagreement", "Suggestion", "Writer", "album_of", "albums", "consider", "suggest"]
 
 #: Files without an album tag are an album of their folder where it holds no more than this.
 LARGEST_FOLDER = 40
@@ -110,6 +110,30 @@ def _album(row: sqlite3.Row) -> tuple[str, ...]:
     return ("folder", folder, row["artist"].casefold())
 
 
+def album_of(db: sqlite3.Connection, row: int) -> array[int]:
+    """Rows of the songs of a file's album that are there, the file's own among them."""
+    file = db.execute(
+        "SELECT id, path, album, albumartist, artist FROM files WHERE id = ?", (row,)
+    ).fetchone()
+    if file is None:
+        return array("q")
+    if file["album"]:
+        rows = db.execute(
+            "SELECT id FROM files WHERE album = ? COLLATE NOCASE AND state != 'missing'"
+            " ORDER BY path",
+            (file["album"],),
+        )
+    else:
+        folder = os.path.join(os.path.dirname(file["path"]), b"")  # noqa: PTH118, PTH120
+        rows = db.execute(
+            "SELECT id FROM files WHERE path > ? AND path < ? AND state != 'missing'"
+            " AND album = '' AND artist = ? COLLATE NOCASE ORDER BY path LIMIT ?",
+            (folder, folder[:-1] + bytes([folder[-1] + 1]), file["artist"], PAGE),
+        )
+    near = [found["id"] for found in rows.fetchall()]
+    return next((group for group in albums(db, near) if row in group), array("q", [row]))
+
+
 def suggest(
     db: sqlite3.Connection, scope: Sequence[int], model: Model, policy: Policy
 ) -> Iterator[list[Suggestion]]:
@@ -130,17 +154,10 @@ def suggest(
     """
     for page in _pages(albums(db, scope)):
         found = {e.file.id: e for e in entries(db, (i for group in page for i in group), model.id)}
-        decided = [
-            _suggest_album([found[i] for i in group if i in found], policy) for group in page
-        ]
+        decided = [consider([found[i] for i in group if i in found], policy) for group in page]
         restate(
             db,
-            [
-                (s.entry.file.id, s.proposal.state, _remark(s))
-                for album in decided
-                for s in album
-                if s.entry.file.state != "missing"
-            ],
+            [(s.entry.file.id, s.proposal.state, _remark(s)) for album in decided for s in album],
         )
         yield from decided
 
@@ -163,7 +180,8 @@ def _pages(groups: Iterable[array[int]]) -> Iterator[list[array[int]]]:
         yield page
 
 
-def _suggest_album(found: Sequence[Entry], policy: Policy) -> list[Suggestion]:
+def consider(found: Sequence[Entry], policy: Policy) -> list[Suggestion]:
+    """What follows for the songs of one album; nothing is stored."""
     answers = [entry.answer for entry in found if entry.answer is not None]
     together = vote_album(answers) if len(found) > 1 else None
     disagreement = _disagreement(found, answers, together, policy)
