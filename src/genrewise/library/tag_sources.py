@@ -72,10 +72,11 @@ _ASF = {
     "grouping": ("wm/contentgroupdescription",),
 }
 
-#: Genres that have a slash in their names where ID3v2.3 sets one between two.
+#: Genres that have a slash in their names (those of Apple's shop, most of them) where ID3v2.3 sets
+#: one between two.
 _SLASHED = {name for name in id3v1.NAMES if "/" in name} | {
-    *("Alternative/Indie", "Christian/Gospel", "Folk/Country", "Hip-Hop/Rap", "Hip Hop/Rap"),
-    *("Pop/Rock", "R&B/Soul", "Rap/Hip-Hop", "Rock/Pop", "Singer/Songwriter"),
+    *("Alternative/Indie", "Christian/Gospel", "Hip Hop/Rap", "Hip-Hop/Rap", "R&B/Soul"),
+    "Singer/Songwriter",
 }
 
 
