@@ -23,7 +23,7 @@ from genrewise.cli.library_options import (
     typed,
 )
 from genrewise.cli.options import model_option, no_colour_option
-from genrewise.cli.output import Column, JsonArray, Progress, Table, ready_stdout, say
+from genrewise.cli.output import Column, JsonArray, JsonLines, Progress, Table, ready_stdout, say
 from genrewise.cli.paths import Tally, expand, is_url
 from genrewise.engine import Refused
 from genrewise.errors import GenrewiseError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from genrewise.library.scan import Scan
     from genrewise.library.tagging import Suggestion, Writer
 
-__all__ = ["Rows", "Session", "record", "tag"]
+__all__ = ["JsonRows", "Rows", "Session", "record", "tag"]
 
 #: States of files with which there is something to do.
 _TO_DO = ("proposed", "review", "failed")
@@ -79,20 +79,29 @@ class _Shown(Protocol):
         """Show what ends the document."""
 
 
-class _Json:
-    """A JSON array of all files."""
+class JsonRows:
+    """JSON of all files.
 
-    def __init__(self) -> None:
-        self._array = JsonArray(ready_stdout())
+    Parameters
+    ----------
+    array : bool
+        One array, or an object a line as they come.
+    """
+
+    def __init__(self, array: bool = False) -> None:
+        out = ready_stdout()
+        self._rows = JsonArray(out) if array else JsonLines(out)
 
     def album(self, suggestions: list[Suggestion]) -> None:
         """Nothing: every file says its album."""
 
     def file(self, found: dict[str, Any], fresh: bool) -> None:  # noqa: ARG002
-        self._array.write(found)
+        """An object."""
+        self._rows.write(found)
 
     def close(self) -> None:
-        self._array.close()
+        """What ends the document."""
+        self._rows.close()
 
 
 class Rows:
@@ -281,7 +290,7 @@ def tag(
         roots = [p for p in paths if os.path.lexists(p)]
         found = scan(library, walk(paths, tally), heard_by.id, roots=roots, retry=retry)
         hear(library, found, heard_by, path, bounds)
-        shown = _Json() if as_json else Rows(everything, write)
+        shown = JsonRows(array=True) if as_json else Rows(everything, write)
         run = writing(library, typed(), heard_by.id) if write else nullcontext(0)
         with run as number:
             writer = Writer(library, number, wishes) if write else None

@@ -22,7 +22,7 @@ from genrewise.library.catalogue import PAGE
 from genrewise.library.database import now, transaction
 from genrewise.library.speech import SPEECH
 
-__all__ = ["Scan", "Stand", "follow", "is_gone", "look", "scan"]
+__all__ = ["Scan", "Stand", "follow", "forget_links", "is_gone", "look", "scan"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ def _real_folder(folder: str) -> str:
     return os.path.realpath(folder)
 
 
+def forget_links() -> None:
+    """Ask anew where links lead; between two walks they may have been changed."""
+    _real_folder.cache_clear()
+
+
 def look(path: str) -> Stand:
     """What the system says of a file; a link is followed to the file itself.
 
@@ -122,7 +127,7 @@ def scan(
     -------
     Scan
     """
-    _real_folder.cache_clear()  # links may lead elsewhere than at the last scan
+    forget_links()
     result = Scan()
     known: set[int] = set()
     for page in _pages(found, result.refused):
