@@ -73,7 +73,7 @@ def undo(
     run : int, optional
         Of this run only.
     path : Path, optional
-        Of this file, or of what lies in this folder, only.
+        Of this file, wherever it lay when it was written, or of what lies in this folder, only.
     since : datetime, optional
         From then on only; with a time zone.  Where none of the three is given: of the last run
         of which something can be undone.
@@ -94,7 +94,7 @@ def undo(
             if not dry_run:
                 recover(db)
             for row in _chosen(db, run, path, since):
-                yield _undone(db, load(db, row), dry_run)
+                yield _undone(db, load(db, row), path, dry_run)
     except sqlite3.Error as error:
         given = f"{library_file(db)}: {error}"
         raise LibraryError(given, "a library that can be written", "make room for it") from error
@@ -118,13 +118,21 @@ def _chosen(
         real = os.fsencode(os.path.realpath(path))
         beside = real + os.fsencode(sidecar.SUFFIX)
         below = real.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
-        tests.append("(path IN (?, ?) OR substr(path, 1, ?) = ?)")
-        limits += [real, beside, len(below), below]
+        tests.append("(path IN (?, ?) OR substr(path, 1, ?) = ? OR new_sha256 = ?)")
+        limits += [real, beside, len(below), below, _hash_of(path)]
     if since is not None:
         tests.append("made >= ?")
         limits.append(since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     rows = db.execute(f"SELECT id FROM writes WHERE {' AND '.join(tests)} ORDER BY id DESC", limits)
     return [row["id"] for row in rows.fetchall()]
+
+
+def _hash_of(path: Path) -> str:
+    """Hash of a file; that of no file for what is none."""
+    try:
+        return digest_of(path).sha256 or "-"
+    except OSError:
+        return "-"
 
 
 def _check_run(db: sqlite3.Connection, run: int) -> None:
@@ -134,11 +142,11 @@ def _check_run(db: sqlite3.Connection, run: int) -> None:
         raise LibraryError(f"no run {run} in the journal", there)
 
 
-def _undone(db: sqlite3.Connection, row: Row, dry_run: bool) -> Undone:
-    """Undo one write, or say why not."""
+def _undone(db: sqlite3.Connection, row: Row, hint: Path | None, dry_run: bool) -> Undone:
+    """Undo one write, or say why not; `hint` may be where the file is by now."""
     said = Undone(row.path, row.run, "undone", row.before, row.after)
     try:
-        path, state, reason = _stand(db, row)
+        path, state, reason = _stand(db, row, hint)
         if state == "back":
             if not dry_run:
                 set_state(db, row.id, "undone")
@@ -153,12 +161,12 @@ def _undone(db: sqlite3.Connection, row: Row, dry_run: bool) -> Undone:
         return replace(said, state="failed", reason=(error.strerror or str(error)).lower())
 
 
-def _stand(db: sqlite3.Connection, row: Row) -> tuple[Path, str, str]:
+def _stand(db: sqlite3.Connection, row: Row, hint: Path | None) -> tuple[Path, str, str]:
     """Where a written file is, and what hinders: nothing, "back", "changed" or "missing"."""
     here = digest_of(row.path).sha256
     if here == row.new_sha256:
         return row.path, "", ""
-    for path in _elsewhere(db, row):
+    for path in [*([hint] if hint else []), *_elsewhere(db, row)]:
         with suppress(OSError):
             if digest_of(path).sha256 == row.new_sha256:
                 return path, "", ""

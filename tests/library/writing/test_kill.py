@@ -43,7 +43,7 @@ KINDS = (
     "wma.wma",
     "wav.wav",
 )
-FILES = 16
+FILES = 30
 
 
 def sha256(path: Path) -> str:

@@ -238,6 +238,18 @@ def test_a_file_that_was_moved_is_found_by_its_sound(
     assert (sha256(moved), moved.stat().st_mtime_ns) == old[songs[0]]
 
 
+def test_a_file_that_was_moved_can_be_named(
+    db: sqlite3.Connection, songs: list[Path], old: dict[Path, tuple[str, int]], tmp_path: Path
+) -> None:
+    """Though the catalogue does not know of it yet."""
+    write(db, "Jazz", *songs)
+    moved = songs[0].rename(tmp_path / "album" / "another name.flac")
+    (item,) = undo(db, path=moved)
+    assert (item.path, item.state) == (moved, "undone")
+    assert sha256(moved) == old[songs[0]][0]
+    assert list(undo(db, path=moved)) == []
+
+
 def test_a_sidecar_that_was_moved_with_its_song(
     db: sqlite3.Connection, songs: list[Path], tmp_path: Path
 ) -> None:
