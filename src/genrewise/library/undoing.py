@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from genrewise.errors import LibraryError
@@ -118,21 +119,28 @@ def _chosen(
         real = os.fsencode(os.path.realpath(path))
         beside = real + os.fsencode(sidecar.SUFFIX)
         below = real.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
-        tests.append("(path IN (?, ?) OR substr(path, 1, ?) = ? OR new_sha256 = ?)")
-        limits += [real, beside, len(below), below, _hash_of(path)]
+        tests.append("(path IN (?, ?) OR substr(path, 1, ?) = ?)")
+        limits += [real, beside, len(below), below]
     if since is not None:
         tests.append("made >= ?")
         limits.append(since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     rows = db.execute(f"SELECT id FROM writes WHERE {' AND '.join(tests)} ORDER BY id DESC", limits)
-    return [row["id"] for row in rows.fetchall()]
+    found = [row["id"] for row in rows.fetchall()]
+    return found if found or path is None else _moved(db, path)
 
 
-def _hash_of(path: Path) -> str:
-    """Hash of a file; that of no file for what is none."""
+def _moved(db: sqlite3.Connection, path: Path) -> list[int]:
+    """The write that made a file what it is, where it is not any more where it was written."""
     try:
-        return digest_of(path).sha256 or "-"
-    except OSError:
-        return "-"
+        own = digest_of(path).sha256
+    except OSError:  # a folder
+        return []
+    rows = db.execute(
+        "SELECT id, path FROM writes WHERE state = 'done' AND new_sha256 = ? ORDER BY id DESC",
+        (own,),
+    ).fetchall()
+    gone = (row["id"] for row in rows if not os.path.lexists(os.fsdecode(row["path"])))
+    return list(islice(gone, 1))
 
 
 def _check_run(db: sqlite3.Connection, run: int) -> None:
