@@ -126,7 +126,9 @@ def _chosen(
         limits.append(since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     rows = db.execute(f"SELECT id FROM writes WHERE {' AND '.join(tests)} ORDER BY id DESC", limits)
     found = [row["id"] for row in rows.fetchall()]
-    return found if found or path is None else _moved(db, path)
+    if found or path is None or run is not None or since is not None:
+        return found
+    return _moved(db, path)
 
 
 def _moved(db: sqlite3.Connection, path: Path) -> list[int]:
@@ -201,7 +203,16 @@ def _elsewhere(db: sqlite3.Connection, row: Row) -> list[Path]:
     ) as cursor:
         songs = [Path(os.fsdecode(found["path"])) for found in cursor.fetchall()]
     found = [sidecar.path_of(song) for song in songs] if row.kind == "sidecar" else songs
-    return [path for path in found if path != row.path]
+    return [path for path in found if path != row.path and not _is_anothers(db, row, path)]
+
+
+def _is_anothers(db: sqlite3.Connection, row: Row, path: Path) -> bool:
+    """Whether a file of the same bytes got them by a write of its own."""
+    found = db.execute(
+        "SELECT 1 FROM writes WHERE path = ? AND state = 'done' AND new_sha256 = ?",
+        (os.fsencode(path), row.new_sha256),
+    ).fetchone()
+    return found is not None
 
 
 def _give_back(db: sqlite3.Connection, row: Row, path: Path) -> None:

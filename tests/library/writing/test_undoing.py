@@ -276,6 +276,19 @@ def test_another_copy_of_the_song_is_not_touched(
     assert stand([copy]) == before
 
 
+def test_a_copy_that_was_written_itself_is_not_taken_for_the_file(
+    db: sqlite3.Connection, songs: list[Path], song: Song
+) -> None:
+    copy = song("flac.flac", "copy.flac")
+    first = write(db, "Jazz", songs[0])
+    write(db, "Jazz", copy)
+    known(db, copy)
+    songs[0].unlink()
+    assert states(undo(db, run=first)) == [("flac.flac", "missing")]
+    assert read_tags(copy).genres == ("Jazz",)
+    assert states(undo(db, path=copy)) == [("copy.flac", "undone")]
+
+
 @pytest.mark.parametrize("step", ["write", "place"])
 def test_a_disk_that_fails(
     db: sqlite3.Connection, songs: list[Path], monkeypatch: pytest.MonkeyPatch, step: str
