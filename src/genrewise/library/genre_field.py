@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ def read_tags(path: Path) -> Tags:
         The file, or the tags in it, cannot be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise LibraryError(f"{path}: no file", "a music file")
         with path.open("rb") as file:
             kind = kind_of(file)
             return Tags() if kind is None else _summary(kind, held(path, file, kind))

@@ -20,19 +20,12 @@ from typing import BinaryIO
 from genrewise.errors import LibraryError
 from genrewise.library.patch import Digest, digest
 
-__all__ = ["Replacement", "is_temporary", "opened", "removed", "replacement", "temporary"]
-
-_BEFORE, _AFTER = ".genrewise-", ".part"
+__all__ = ["Replacement", "opened", "removed", "replacement", "temporary"]
 
 
 def temporary(target: Path, token: str) -> Path:
-    """Name of a temporary file beside another one."""
-    return target.with_name(f"{_BEFORE}{token}{_AFTER}")
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file's name says that it is on its way to become another one."""
-    return name.startswith(_BEFORE) and name.endswith(_AFTER)
+    """Name of a temporary file beside another one: hidden, so that nobody takes it for a song."""
+    return target.with_name(f".genrewise-{token}.part")
 
 
 @contextmanager
@@ -61,10 +54,10 @@ def opened(path: Path) -> Iterator[tuple[Path, BinaryIO, os.stat_result]]:
         It cannot be read.
     """
     real = Path(os.path.realpath(path))
+    if not stat.S_ISREG(real.stat().st_mode):  # to open a pipe would be to wait for its other end
+        raise LibraryError(f"{path}: no file", "a music file")
     with real.open("rb") as file:
         about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise LibraryError(f"{path}: no file", "a music file")
         if about.st_nlink > 1:
             given = f"{path}: {about.st_nlink} names (hard links) for one file"
             todo = "a sidecar leaves both alone: --sidecar"

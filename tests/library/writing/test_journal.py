@@ -234,7 +234,7 @@ def test_audio_that_is_not_found_is_refused(db: sqlite3.Connection, tmp_path: Pa
     [
         ("a.txt", b"text", r"a\.txt: no kind of file whose tags are written; .*--sidecar"),
         ("gone.mp3", None, r"gone\.mp3: no such file or directory; expected a file and a folder"),
-        ("folder", None, r"folder: (is a directory|no such)"),
+        ("", None, r": no file; expected a music file"),
     ],
 )
 def test_what_is_refused(
