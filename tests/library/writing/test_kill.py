@@ -28,7 +28,10 @@ from genrewise.library.journal import write_genres, writing
 from genrewise.library.journal_rows import recover
 from genrewise.library.undoing import undo
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="processes are forked"),
+    pytest.mark.timeout(600),  # hundreds of processes, on a machine that may be busy
+]
 
 GENRES = ["Jazz", "Ærkemusik"]
 
@@ -43,7 +46,7 @@ KINDS = (
     "wma.wma",
     "wav.wav",
 )
-FILES = 30
+FILES = 20
 
 
 def sha256(path: Path) -> str:
