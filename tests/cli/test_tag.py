@@ -19,8 +19,11 @@ import pytest
 import soundfile
 
 from genrewise.cli.tag import record
+from genrewise.cli.tag import tag as tag_command
 from genrewise.library.catalogue import Entry, File
-from genrewise.library.policies import Proposal
+from genrewise.library.genre_field import FIELDS
+from genrewise.library.names import VOCABULARIES
+from genrewise.library.policies import EXISTING, MIN_CONFIDENCE, Proposal
 from genrewise.library.tagging import Suggestion
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -382,6 +385,31 @@ def test_a_library_that_cannot_be_written(in_library: Run, where: str) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: {where}: ")
     assert line.endswith("Name another file: --db FILE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs limits")
+def test_a_disk_that_is_full_is_one_line(in_library: Run, songs: Path) -> None:
+    import resource
+
+    many(songs / "n", 40)
+    limit = 100_000  # less than the library's file comes to
+    done = in_library(
+        *("tag", "n"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: {songs / 'library.sqlite3'}: ")
+    assert line.endswith("Make room, or name another: --db FILE")
+    assert in_library("tag", "n").returncode == 0
+
+
+def test_the_options_are_those_of_the_library() -> None:
+    params = {p.name: p for p in tag_command.params}
+    assert params["min_confidence"].default == MIN_CONFIDENCE
+    assert tuple(params["existing"].type.choices) == EXISTING  # type: ignore[attr-defined]
+    assert tuple(params["field"].type.choices) == FIELDS  # type: ignore[attr-defined]
+    assert all(name in params["vocabulary"].help for name in VOCABULARIES)  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("songs")

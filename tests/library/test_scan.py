@@ -239,6 +239,35 @@ def test_the_journal_follows_a_renamed_file(
     assert db.execute("SELECT path FROM writes").fetchone()["path"] == os.fsencode(new)
 
 
+def test_a_name_that_is_spelled_otherwise_is_the_same_file(
+    db: sqlite3.Connection, rescan: Callable[..., Scan], heard: Heard, music: Path, model: Model
+) -> None:
+    rescan()
+    heard()
+    old, new = str(music / "a.mp3"), str(music / "A.mp3")
+    os.rename(old, new)  # noqa: PTH104
+    os.symlink(new, old)  # noqa: PTH211 - so that the old name seems to be there still
+    found = scan(db, [new], model.id)
+    assert (kinds(found), list(found.work)) == ({"moved": 1}, [])
+
+
+def test_a_file_that_shows_under_two_paths_is_two(
+    db: sqlite3.Connection, rescan: Callable[..., Scan], music: Path
+) -> None:
+    rescan()
+    other = music / "second mount" / "a.mp3"
+    other.parent.mkdir()
+    other.write_bytes(b"x")
+    stand = look(str(other))
+    with transaction(db):  # as a folder that is mounted twice shows it
+        db.execute(
+            "UPDATE files SET inode = ?, mtime_ns = ? WHERE size = 1",
+            (stand.inode, stand.mtime_ns),
+        )
+    assert kinds(rescan())["new"] == 1
+    assert {"a.mp3", "second mount/a.mp3"} <= set(states(db))
+
+
 def test_names_that_change_places_are_listened_to(
     rescan: Callable[..., Scan], heard: Heard, music: Path
 ) -> None:

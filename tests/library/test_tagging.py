@@ -299,6 +299,29 @@ def test_many_are_told_a_few_at_a_time_and_the_last_ones_too(
     assert set(written) == {0, TELL_EVERY}
 
 
+def test_a_file_that_is_taken_away_as_soon_as_it_was_written(
+    db: sqlite3.Connection,
+    model: Model,
+    song: Callable[..., Entry],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from genrewise.library import tagging
+
+    path = Path(song("a.flac").file.path)
+    real = tagging.write_genres
+
+    def write_and_lose(*args: object, **more: object) -> object:
+        written = real(*args, **more)  # type: ignore[arg-type]
+        path.rename(path.with_name("b.flac"))
+        return written
+
+    monkeypatch.setattr(tagging, "write_genres", write_and_lose)
+    with writing(db, "test") as run, Writer(db, run, POLICY) as writer:
+        after, _ = writer.write(suggested(db, model)["a.flac"])
+    assert after.proposal.state == "written"
+    assert genre(path.with_name("b.flac")) == ["hiphop"]
+
+
 def test_what_was_written_is_told_although_the_next_one_fails(
     db: sqlite3.Connection, model: Model, song: Callable[..., Entry]
 ) -> None:

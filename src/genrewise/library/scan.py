@@ -11,6 +11,7 @@ import errno
 import os
 import sqlite3
 import stat
+import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -172,8 +173,8 @@ def _take(
             kinds = {s.path: _enter(db, rows.get(s.path), s) for s in page}
         rows = _rows(db, page, model)
     for stand in page:
-        row = rows[stand.path]
-        if row["id"] not in known:
+        row = rows.get(stand.path)  # None where another process has just moved it on
+        if row is not None and row["id"] not in known:
             known.add(row["id"])
             result.kinds[kinds.get(stand.path, "same")] += 1
             result.scope.append(row["id"])
@@ -246,12 +247,19 @@ def _renamed(db: sqlite3.Connection, stand: Stand) -> sqlite3.Row | None:
         (stand.inode, stand.size, stand.mtime_ns),
     ).fetchall()
     for row in rows:
-        # A file with one name cannot have the old one too, even where that seems to be there,
-        # as on systems to which a.mp3 and A.mp3 are the same.
-        if stand.links == 1 or not os.path.lexists(os.fsdecode(row["path"])):
+        old = os.fsdecode(row["path"])
+        # A file with one name cannot have the old one too, even where that seems to be there, as
+        # on systems to which a.mp3 and A.mp3 are the same.
+        respelled = stand.links == 1 and _folded(old) == _folded(stand.path)
+        if respelled or not os.path.lexists(old):
             found: sqlite3.Row = row
             return found
     return None
+
+
+def _folded(path: str) -> str:
+    """A path as a system has it to which case and accents' encoding make no difference."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _move(db: sqlite3.Connection, row: sqlite3.Row, path: str) -> None:

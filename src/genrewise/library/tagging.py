@@ -155,11 +155,16 @@ def suggest(
     for page in _pages(albums(db, scope)):
         found = {e.file.id: e for e in entries(db, (i for group in page for i in group), model.id)}
         decided = [consider([found[i] for i in group if i in found], policy) for group in page]
-        restate(
-            db,
-            [(s.entry.file.id, s.proposal.state, _remark(s)) for album in decided for s in album],
-        )
+        changed = [s for album in decided for s in album if _is_news(s)]
+        restate(db, [(s.entry.file.id, s.proposal.state, _remark(s)) for s in changed])
         yield from decided
+
+
+def _is_news(suggestion: Suggestion) -> bool:
+    """Whether the catalogue says something else of a file."""
+    file = suggestion.entry.file
+    told = (suggestion.proposal.state, storable(_remark(suggestion)))
+    return (file.state, file.error) != told
 
 
 def _remark(suggestion: Suggestion) -> str:
@@ -277,7 +282,10 @@ class Writer:
 
     def _tell(self, row: int, path: str, genres: Sequence[str]) -> None:
         """Note what the catalogue is to hold of a file that was written."""
-        after, tags = look(path), read_tags(Path(path))
+        try:
+            after, tags = look(path), read_tags(Path(path))
+        except (OSError, LibraryError):  # it was taken away at once; the next scan will see
+            return
         self._told.append(
             (
                 *(after.size, after.mtime_ns, after.inode, tags.format, text_list(tags.genres)),
