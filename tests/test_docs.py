@@ -74,6 +74,7 @@ def here(music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(music, folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GENREWISE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GENREWISE_LIBRARY", str(tmp_path / "library.sqlite3"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     return folder

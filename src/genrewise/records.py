@@ -37,6 +37,8 @@ class ClassifyJob:
         Of the model, in one worker.
     listen : int or None
         Windows to listen to in what is longer; None for all, as with `timeline`.
+    embedding : bool
+        Also give the embedding, as bytes.
     """
 
     model: str = ""
@@ -46,6 +48,7 @@ class ClassifyJob:
     timeline: bool = False
     threads: int = 1
     listen: int | None = LISTEN
+    embedding: bool = False
 
     def __call__(self) -> Callable[[str], dict[str, Any]]:
         """Load the model.
@@ -84,7 +87,8 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     Returns
     -------
     dict
-        Without path and time, which the parent knows.
+        Without path and time, which the parent knows.  An embedding is bytes of float16,
+        little-endian: half the size, and to the third decimal what cosines are made of.
     """
     genre, reason = prediction.genre, prediction.reason
     if genre is not None and prediction.confidence < job.min_confidence:
@@ -110,6 +114,8 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     }
     if job.timeline:
         found["timeline"] = [_span(s) for s in prediction.timeline]
+    if job.embedding:
+        found["embedding"] = prediction.embedding.astype("<f2").tobytes()
     return found
 
 
