@@ -284,6 +284,8 @@ def test_what_was_undone_is_known_and_can_be_written_again(
     in_library("tag", "--write", *more, "m")
     assert in_library("undo").returncode == 0
     assert genres("m/z.ogg") == []
+    status = json.loads(in_library("library status", "--json").stdout)
+    assert (status["states"]["proposed"], status["genres"]) == (3, {})
     found = answers(in_library("tag", "--json", "m"))
     assert {r["state"] for r in found.values()} == {"proposed"}
     changes = answers(in_library("tag", "--json", "m"))
