@@ -352,7 +352,10 @@ def test_two_at_once_get_it_right(in_library: Run, songs: Path, model: Path) -> 
     paths = many(songs / "n", 24)
     both = [start(model, "--write", "n") for _ in range(2)]
     said = [process.communicate(timeout=90) for process in both]
-    assert [process.returncode for process in both] in ([0, 0], [0, 1], [1, 0]), said
+    codes = {process.returncode for process in both}
+    # The slower one finds files changed, or has waited for the other in vain.
+    assert 0 in codes, said
+    assert codes <= {0, 1, 2}, said
     done = in_library("tag", "--write", "n")
     assert done.returncode == 0, done.stderr
     assert all(genres(path) == ["tone"] for path in paths)
