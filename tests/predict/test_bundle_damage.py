@@ -326,7 +326,7 @@ def test_values_that_are_refused(
 
 
 def test_every_key_must_be_there(tmp_path: Path, good: bytes) -> None:
-    keys = [f.name for f in bundles.BundleInfo.__dataclass_fields__.values()]
+    keys = set(bundles.BundleInfo.__dataclass_fields__) - {"tags"}
     for key in keys:
         message = refused(rewritten(tmp_path, good, lambda values, key=key: values.pop(key)))
         assert key in message
