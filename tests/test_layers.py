@@ -75,6 +75,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "skorch": ("training/",),
     "soundfile": ("audio_sf.py", "cut.py", "training/"),
     "soxr": ("audio_resample.py",),
+    "threadpoolctl": ("training/",),
     "torch": ("training/",),
     "waitress": ("web/",),
     "xgboost": ("training/",),

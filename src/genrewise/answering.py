@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from genrewise.bundle_info import BundleInfo
 from genrewise.errors import BundleError
 from genrewise.votes import SEVERAL, VOTES, pool, temper, vote
 
-__all__ = ["NO_TAG", "Answering", "One", "Several", "answering"]
+__all__ = ["NO_TAG", "Answering", "One", "Several", "answering", "raised"]
 
 F64 = NDArray[np.float64]
 
@@ -21,6 +21,21 @@ NO_TAG = "no tag above its threshold"
 
 #: A kind that is more likely than not says more than what it is a kind of.
 _LIKELY = 0.5
+
+
+def raised(p: F64, parents: Mapping[int, int]) -> F64:
+    """Probabilities in which every parent is at least as probable as its kinds.
+
+    Parameters
+    ----------
+    p : ndarray, shape (…, C)
+    parents : mapping of int to int
+        Place of a kind to that of its parent; kinds before what is above them.
+    """
+    out = np.array(p, dtype=np.float64)
+    for kind, parent in parents.items():
+        out[..., parent] = np.maximum(out[..., parent], out[..., kind])
+    return out
 
 
 class Answering(ABC):
@@ -119,7 +134,8 @@ class Several(Answering):
             for label, tag in info.tags.items()
             if tag.parent and tag.calibrated
         }
-        self._deepest_first = sorted(self._parents, key=lambda i: -len(self._above(i)))
+        deepest_first = sorted(self._parents, key=lambda i: -len(self._above(i)))
+        self._raising = {kind: self._parents[kind] for kind in deepest_first}
 
     def _above(self, place: int) -> list[int]:
         """Parents of a label, the nearest first."""
@@ -139,11 +155,7 @@ class Several(Answering):
 
     def shown(self, windows: F64) -> F64:
         """Parents at least as probable as their calibrated kinds, shape (…, C)."""
-        out = np.array(windows, dtype=np.float64)
-        for kind in self._deepest_first:
-            parent = self._parents[kind]
-            out[..., parent] = np.maximum(out[..., parent], out[..., kind])
-        return out
+        return raised(windows, self._raising)
 
     def silence(self) -> F64:
         """Nothing is likely."""
