@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("scripts/setup", "scripts/run", "scripts/test", "scripts/lock", "scripts/docs")
-SCRIPTS += ("scripts/figures", "scripts/results", ".ci/run")
+SCRIPTS += ("scripts/figures", "scripts/results", "scripts/models", ".ci/run")
 PIN = re.compile(r"([a-z0-9][a-z0-9._-]*)==([0-9][0-9a-z.]*)( ; .+)?")
 
 
@@ -199,3 +200,33 @@ def test_run_hands_on_the_exit_code(clone: Path) -> None:
     complete(clone, "light")
     (clone / ".venv" / ".model-tried").touch()
     assert run([clone / "scripts" / "run", "x"]).returncode == 7
+
+
+# ------------------------------------------------------------- how models are made
+
+
+def models_script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, ROOT / "scripts" / "models.py", *arguments])
+
+
+def test_every_model_that_comes_along_has_its_command() -> None:
+    done = models_script()
+    assert done.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    shipped = {path.stem for path in (ROOT / "src/genrewise/models").glob("*.genrewise")}
+    assert set(lines) == shipped
+    assert lines["tags-v1"] == "python -m genrewise.training.tags -o FOLDER"
+    assert lines["small-gtzan-v1"] == "python -m genrewise run models/small-gtzan-v1 -o FOLDER"
+    recipes = {path.stem for path in (ROOT / "src/genrewise/recipes/models").glob("*.toml")}
+    assert shipped <= recipes | {"tags-v1"}
+
+
+def test_what_follows_a_model_goes_to_its_command(tmp_path: Path) -> None:
+    done = models_script("tags-v1", "--help")
+    assert done.returncode == 0
+    assert "--free FOLDER" in done.stdout
+    assert "--protocol" in models_script("small-gtzan-v1", "--help").stdout
+    assert models_script("tags-v1").returncode == 2  # no folder to write to
+    wrong = models_script("tags-v2", "-o", str(tmp_path))
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("no model named 'tags-v2'; expected one of hard-techno-v1, ")

@@ -93,11 +93,11 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     found: dict[str, Any] = {
         "status": "partial" if prediction.partial else "ok",
         "genre": genres[0] if genres else None,
-        "genres": genres,
         "confidence": p[genres[0]] if genres else float(prediction.confidence),
         "probabilities": p,
         "seconds": float(prediction.seconds),
         "model": prediction.model,
+        "genres": genres,
         "runner_up": prediction.runner_up,
         "reason": reason,
         "heard": float(prediction.heard),

@@ -87,19 +87,19 @@ def _record(outcome: Outcome, model: str) -> dict[str, Any]:
     first: dict[str, Any] = {"path": outcome.item}
     if outcome.kind == "ok":
         found = dict(outcome.value)
-        for key in ("status", "genre", "genres", "confidence", "probabilities", "seconds"):
+        for key in ("status", "genre", "confidence", "probabilities", "seconds"):
             first[key] = found.pop(key)
         return {**first, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
     return {
         **first,
         "status": "failed",
         "genre": None,
-        "genres": [],
         "confidence": 0.0,
         "probabilities": {},
         "seconds": 0.0,
         "elapsed": outcome.elapsed,
         "model": model,
+        "genres": [],
         "error": _reason(outcome.item, outcome.error),
         "cause": outcome.kind,
     }

@@ -16,6 +16,7 @@ from genrewise.training.tags.learn import learn
 from genrewise.training.tags.model import to_bundle
 from genrewise.training.tags.report import elsewhere, report_of
 from genrewise.training.tags.table import TABLE
+from genrewise.training.tags.trials import trials
 
 __all__ = ["NAME", "make", "run"]
 
@@ -61,8 +62,15 @@ def run(pool: Pool, other: Pool | None, folder: Path, say: Say = _silent) -> dic
 def _made(pool: Pool, other: Pool | None, say: Say) -> tuple[Bundle, dict[str, Any]]:
     """The model and its report."""
     learnt = learn(pool, TABLE)
-    report: dict[str, Any] = {"name": NAME, "protocol": "honest", **report_of(learnt, pool), "elsewhere": {}}
+    report: dict[str, Any] = {
+        "name": NAME,
+        "protocol": "honest",
+        **report_of(learnt, pool),
+        "elsewhere": {},
+    }
     if other is not None:
+        say("other ways to learn, beside it")
+        report["trials"] = trials(pool, other)
         report["elsewhere"][other.sets[0]] = elsewhere(learnt, other)
     free = np.array([name == FREE for name in pool.sets])
     if free.any():

@@ -142,6 +142,30 @@ def words_table(report: Report) -> list[str]:
     return _table(titles, rows)
 
 
+def trials_table(report: Report) -> list[str]:
+    """A row a way to learn: means over the tags with labels."""
+    rows = [
+        (
+            one["what"],
+            *(f"{one[key]:.3f}" for key in ("average_precision", "worst", "f1")),
+            f"{one['unsure_given']:.0%}",
+            f"{one['reggae']:.2f}",
+            f"{one['loops']:.3f}",
+        )
+        for one in report["trials"]
+    ]
+    titles = (
+        *("heads", "average precision", "with unsure as counter-examples", "F1"),
+        *("unsure given it", "reggae, average precision", "loops, average precision"),
+    )
+    return _table(titles, rows)
+
+
+def left_out_table(report: Report) -> list[str]:
+    """A row some tags of the network that are none here."""
+    return _table(("the network's tags", "why they are none here"), report["left_out"].items())
+
+
 def tree(report: Report) -> list[str]:
     """Lines of the families: a parent and its kinds."""
     rows = report["tags"]
@@ -162,6 +186,8 @@ TABLES: Mapping[str, Callable[[Report], list[str]]] = {
     "loops": lambda report: elsewhere_table(report["elsewhere"]["loops"]),
     "free": lambda report: elsewhere_table(report["elsewhere"][FREE]),
     "heard": heard_table,
+    "trials": trials_table,
+    "left-out": left_out_table,
 }
 
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.backbone.musicnn import MSD_TAGS
+from genrewise.errors import DatasetError
 from genrewise.training.tags.data import N_TAGS, Pool
 from genrewise.training.tags.table import TagRule
 
 __all__ = [
-    "UNSURE",
     "Head",
     "Platt",
+    "Settings",
     "Sides",
     "fit_head",
     "fit_platt",
@@ -29,15 +30,34 @@ I64 = NDArray[np.int64]
 
 #: Probabilities are cut here before their log-odds are taken.
 LEAST = 1e-4
-#: Inverse strength of the penalty (as in scikit-learn) on the layer beside an own tag, on the
-#: layer alone, and on the tags alone.  Chosen by average precision out of fold over all heads.
-C_BESIDE, C_ALONE, C_TAGS = 0.003, 0.1, 0.03
-#: What a track of an unsure genre counts as a counter-example.  Were one in four of them to
-#: bear the tag, three would speak against it and one for it: half of what they would weigh.
-UNSURE = 0.5
-#: How much less than the layer the own tags are held back: a head stays near the network's own
-#: answer unless many tracks speak against it.
-_OWN = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How heads are learnt; chosen out of fold over all of them, see :mod:`.trials`.
+
+    Parameters
+    ----------
+    beside, alone, tags : float
+        Inverse strength of the penalty (as in scikit-learn) on the layer beside an own tag, on
+        the layer alone, and on the fifty tags alone.
+    own : float
+        How much less than the layer the own tags are held back: a head stays near the network's
+        own answer unless many tracks speak against it.
+    unsure : float
+        What a track of an unsure genre counts as a counter-example.  Were one in four of them
+        to bear the tag, three would speak against it and one for it: half of what they weigh.
+    artist : float
+        An artist's tracks of a genre count as their number to the power of one less this.  A
+        head should know the next artist, and not the one that half of the tracks are by.
+    """
+
+    beside: float = 0.003
+    alone: float = 0.1
+    tags: float = 0.03
+    own: float = 10.0
+    unsure: float = 0.5
+    artist: float = 0.5
 
 
 def looks(x: NDArray[np.floating]) -> F64:
@@ -111,24 +131,21 @@ class Sides:
         return Sides(self.truth, np.where(out, 0.0, self.weight), self.sure & ~out)
 
 
-def evened(pool: Pool) -> F64:
-    """Weight of each track: a genre counts as its tracks, an artist there as their square root.
-
-    A head should know the next artist, and not the one that half of the tracks are by.
-    """
+def evened(pool: Pool, power: float) -> F64:
+    """Weight of each track: a genre counts as all its tracks, an artist there as fewer."""
     kind = np.unique(pool.kinds, return_inverse=True)[1]
     both = [f"{k} {g}" for k, g in zip(pool.kinds, pool.groups, strict=True)]
     _, place, count = np.unique(both, return_inverse=True, return_counts=True)
-    weight = 1.0 / np.sqrt(count[place])
+    weight = count[place] ** -power
     return np.asarray(weight * (np.bincount(kind) / np.bincount(kind, weight))[kind])
 
 
-def sides(pool: Pool, rule: TagRule) -> Sides:
+def sides(pool: Pool, rule: TagRule, settings: Settings) -> Sides:
     """What the tracks of a pool say of a tag; nothing where it has no examples."""
     truth = pool.of(rule.positive)
     counts = bool(rule.positive) & (pool.audio | rule.rows)
     unsure = pool.of(rule.unsure)
-    weight = evened(pool) * np.where(unsure, UNSURE, 1.0) * counts
+    weight = evened(pool, settings.artist) * np.where(unsure, settings.unsure, 1.0) * counts
     return Sides(truth.astype(np.int64), weight, counts & ~unsure)
 
 
@@ -146,20 +163,31 @@ def own_head(rule: TagRule) -> Head:
     return Head(weights, 0.0)
 
 
-def _scales(rule: TagRule, spread: F64) -> tuple[F64, float]:
+def _scales(rule: TagRule, spread: F64, settings: Settings) -> tuple[F64, float]:
     """By what each column is multiplied before the fit, nought where it is not seen; and C."""
     scale = np.zeros(len(spread))
     if rule.rows:
         scale[:N_TAGS] = 1.0 / spread[:N_TAGS]
-        return scale, C_TAGS
+        return scale, settings.tags
     scale[N_TAGS:] = 1.0 / spread[N_TAGS:]
     for tag in rule.own:
         place = MSD_TAGS.index(tag)
-        scale[place] = _OWN / spread[place]
-    return scale, C_BESIDE if rule.own else C_ALONE
+        scale[place] = settings.own / spread[place]
+    return scale, settings.beside if rule.own else settings.alone
 
 
-def fit_head(seen: F64, track: I64, side: Sides, rule: TagRule) -> Head:
+def _both(side: Sides, rule: TagRule) -> None:
+    """Refuse to learn from one side alone."""
+    for truth, what in ((1, "example"), (0, "counter-example")):
+        if not side.weight[side.truth == truth].any():
+            raise DatasetError(
+                f"{rule.label}: not one {what} to learn from in some folds",
+                "tracks by two artists or more",
+                f"add music called {' or '.join(rule.positive if truth else rule.negative)}",
+            )
+
+
+def fit_head(seen: F64, track: I64, side: Sides, rule: TagRule, settings: Settings) -> Head:
     """Logistic regression on windows, the windows of a track sharing its weight.
 
     Parameters
@@ -169,13 +197,15 @@ def fit_head(seen: F64, track: I64, side: Sides, rule: TagRule) -> Head:
     track : ndarray of int, shape (n,)
     side : Sides
     rule : TagRule
+    settings : Settings
     """
     from sklearn.linear_model import LogisticRegression
 
+    _both(side, rule)
     rows = side.weight[track] > 0
     weight = (side.weight / np.maximum(np.bincount(track, minlength=len(side.weight)), 1))[track]
     x = seen[rows]
-    scale, strength = _scales(rule, np.maximum(x.std(axis=0), 1e-6))
+    scale, strength = _scales(rule, np.maximum(x.std(axis=0), 1e-6), settings)
     used = scale > 0
     centre = x[:, used].mean(axis=0)
     model = LogisticRegression(C=strength, max_iter=1000)

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrewise.answering import raised
+from genrewise.errors import DatasetError
 from genrewise.labels import genre
 from genrewise.training.tags.data import Pool
 from genrewise.training.tags.heads import (
     Head,
+    Settings,
     Sides,
     fit_head,
     fit_platt,
@@ -79,6 +81,8 @@ def folds_of(pool: Pool) -> I64:
     dealt_as = [kind if counts[kind] >= FOLDS else most for kind in pool.kinds]
     kinds = np.unique(dealt_as, return_inverse=True)[1]
     groups = np.unique(pool.groups, return_inverse=True)[1]
+    if groups.max() + 1 < FOLDS:
+        raise DatasetError(f"tracks in {groups.max() + 1} groups", f"{FOLDS} or more")
     dealt = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
     fold = np.zeros(len(pool), dtype=np.int64)
     for number, (_, held) in enumerate(dealt.split(kinds, kinds, groups)):
@@ -96,19 +100,27 @@ def apply(head: Head, seen: F64, pool: Pool) -> F64:
     return means(sigmoid(head(seen)), pool.track, len(pool))
 
 
-def _held_out(pool: Pool, seen: F64, fold: I64, side: Sides, rule: TagRule) -> F64:
+def _held_out(
+    pool: Pool, seen: F64, fold: I64, side: Sides, rule: TagRule, settings: Settings
+) -> F64:
     """Log-odds of windows by heads that did not learn from their group."""
+
+    def learnt(out: NDArray[np.bool_]) -> Head:
+        return fit_head(seen, pool.track, side.but(out), rule, settings)
+
     z = np.full(len(seen), np.nan)
     for number in range(FOLDS):
         held = (fold == number)[pool.track]
-        z[held] = fit_head(seen, pool.track, side.but(fold == number), rule)(seen[held])
+        z[held] = learnt(fold == number)(seen[held])
     return z
 
 
-def _calibrated(pool: Pool, seen: F64, fold: I64, rule: TagRule) -> tuple[Head, F64, Sides]:
+def _calibrated(
+    pool: Pool, seen: F64, fold: I64, rule: TagRule, settings: Settings
+) -> tuple[Head, F64, Sides]:
     """Head, probabilities out of fold (its calibration too), and sides."""
-    side = sides(pool, rule)
-    z = _held_out(pool, seen, fold, side, rule)
+    side = sides(pool, rule, settings)
+    z = _held_out(pool, seen, fold, side, rule, settings)
     p = np.full(len(pool), np.nan)
     for number in range(FOLDS):
         own = fold == number
@@ -116,7 +128,7 @@ def _calibrated(pool: Pool, seen: F64, fold: I64, rule: TagRule) -> tuple[Head, 
         p[own] = apply(Head(np.array([platt.slope]), platt.shift), z[:, None], pool)[own]
     if not rule.rows:
         p[~pool.audio] = np.nan
-    head = fit_head(seen, pool.track, side, rule)
+    head = fit_head(seen, pool.track, side, rule, settings)
     return head.calibrated(fit_platt(z, pool.track, side)), p, side
 
 
@@ -145,26 +157,32 @@ def parents_of(labels: Sequence[str], rules: Mapping[str, TagRule]) -> dict[int,
     return found
 
 
-def learn(pool: Pool, table: Sequence[TagRule]) -> tuple[Learnt, ...]:
+def learn(
+    pool: Pool,
+    table: Sequence[TagRule],
+    settings: Settings | None = None,
+) -> tuple[Learnt, ...]:
     """Learn every tag of a table.
 
     Parameters
     ----------
     pool : Pool
     table : sequence of TagRule
+    settings : Settings, optional
 
     Returns
     -------
     tuple of Learnt
         In the order of the table.
     """
+    settings = settings or Settings()
     seen, fold = looks(pool.x), folds_of(pool)
     found = []
     for rule in table:
         if rule.positive:
-            head, p, side = _calibrated(pool, seen, fold, rule)
+            head, p, side = _calibrated(pool, seen, fold, rule, settings)
         else:
-            head, side = own_head(rule), sides(pool, rule)
+            head, side = own_head(rule), sides(pool, rule, settings)
             p = apply(head, seen, pool)
         found.append(Learnt(rule, head, side, p, p > 1, 0.0))
     labels = [rule.label for rule in table]

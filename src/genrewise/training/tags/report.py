@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genrewise.labels import display, genre
 from genrewise.training.metrics import ece
 from genrewise.training.tags.data import Pool
-from genrewise.training.tags.heads import looks, sides
+from genrewise.training.tags.heads import Settings, looks, sides
 from genrewise.training.tags.learn import LEAST, QUANTILE, Learnt, apply
 from genrewise.training.tags.scores import average_precision, f1, interval, roc_area
 from genrewise.training.tags.table import KINDS, KNOWN, LEFT_OUT
@@ -32,7 +32,7 @@ def _ranking(truth: I64, p: F64, groups: Sequence[str]) -> dict[str, Any]:
     scores = {"auc": roc_area, "average_precision": average_precision}
     found: dict[str, Any] = {}
     for name, score in scores.items():
-        found[name] = score(truth, p, even)
+        found[name] = float(score(truth, p, even))
         found[f"{name}_interval"] = interval(score, truth, p, groups)
     return found
 
@@ -50,8 +50,8 @@ def _labelled(tag: Learnt, pool: Pool) -> dict[str, Any]:
         "groups": len(set(groups[side.sure & (side.truth == 1)])),
         **_ranking(truth, p, list(groups[side.sure])),
         # The worst case: no track of an unsure genre bears the tag.
-        "average_precision_unsure_as_negative": average_precision(
-            side.truth[counted], tag.p[counted], np.ones(int(counted.sum()))
+        "average_precision_unsure_as_negative": float(
+            average_precision(side.truth[counted], tag.p[counted], np.ones(counted.sum()))
         ),
         "f1": f1(truth, answer),
         "recall": float(answer[truth == 1].mean()),
@@ -121,7 +121,7 @@ def elsewhere(learnt: Sequence[Learnt], pool: Pool) -> dict[str, dict[str, Any]]
     seen, groups = looks(pool.x), np.array(pool.groups)
     found = {}
     for tag in learnt:
-        side = sides(pool, tag.rule)
+        side = sides(pool, tag.rule, Settings())
         asked, truth = side.sure, side.truth[side.sure]
         if tag.calibrated and min((truth == 1).sum(), (truth == 0).sum()) >= _FEW:
             p = apply(tag.head, seen, pool)[asked]

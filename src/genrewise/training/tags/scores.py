@@ -11,45 +11,54 @@ __all__ = ["average_precision", "best_threshold", "f1", "interval", "roc_area"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-Score = Callable[[I64, F64, F64], float]
+Score = Callable[[I64, F64, F64], F64]
 
 
 def _steps(truth: I64, p: F64, weight: F64) -> tuple[F64, F64]:
     """Weight of examples and counter-examples at or above each different probability."""
     order = np.argsort(-p, kind="stable")
     last = np.append(np.diff(p[order]) != 0, True)
-    yes = np.cumsum((truth * weight)[order])[last]
-    no = np.cumsum(((1 - truth) * weight)[order])[last]
+    yes = np.cumsum((truth * weight)[..., order], axis=-1)[..., last]
+    no = np.cumsum(((1 - truth) * weight)[..., order], axis=-1)[..., last]
     return yes, no
 
 
-def roc_area(truth: I64, p: F64, weight: F64) -> float:
+def _quotient(part: F64, whole: F64) -> F64:
+    """NaN where there is nothing to divide by."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+
+def roc_area(truth: I64, p: F64, weight: F64) -> F64:
     """Share of pairs of an example and a counter-example in which the former is above.
 
     Parameters
     ----------
     truth : ndarray of int, shape (n,)
         1 and 0.
-    p, weight : ndarray, shape (n,)
+    p : ndarray, shape (n,)
+    weight : ndarray, shape (..., n)
+        One set of weights, or many.
 
     Returns
     -------
-    float
+    ndarray, shape (...)
         0..1, ties counting half; NaN without both.
     """
     yes, no = _steps(truth, p, weight)
-    if not (yes[-1] > 0 and no[-1] > 0):
-        return float("nan")
-    return float(np.trapezoid(np.r_[0.0, yes], np.r_[0.0, no]) / (yes[-1] * no[-1]))
+    nought = np.zeros((*yes.shape[:-1], 1))
+    area = np.trapezoid(np.concatenate([nought, yes], -1), np.concatenate([nought, no], -1))
+    return _quotient(area, yes[..., -1] * no[..., -1])
 
 
-def average_precision(truth: I64, p: F64, weight: F64) -> float:
-    """Mean of the precisions at each example, the most probable first; NaN without one."""
+def average_precision(truth: I64, p: F64, weight: F64) -> F64:
+    """Mean of the precisions at each example, the most probable first; NaN without one.
+
+    Parameters are those of :func:`roc_area`.
+    """
     yes, no = _steps(truth, p, weight)
-    if not yes[-1] > 0:
-        return float("nan")
-    gained = np.diff(np.r_[0.0, yes])
-    return float((gained * yes / np.maximum(yes + no, 1e-300)).sum() / yes[-1])
+    gained = np.diff(yes, prepend=0.0, axis=-1)
+    precise = yes / np.maximum(yes + no, 1e-300)
+    return _quotient((gained * precise).sum(axis=-1), yes[..., -1])
 
 
 def f1(truth: I64, answer: NDArray[np.bool_]) -> float:
@@ -88,6 +97,5 @@ def interval(
     if len(np.unique(place[truth == 1])) < 2:
         return [0.0, 1.0]
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=n)
-    found = np.array([score(truth, p, draw[place].astype(np.float64)) for draw in draws])
-    low, high = np.nanquantile(found, [0.025, 0.975])
+    low, high = np.nanquantile(score(truth, p, draws[:, place].astype(np.float64)), [0.025, 0.975])
     return [float(low), float(high)]

@@ -115,8 +115,8 @@ TABLE: tuple[TagRule, ...] = (
 
 #: Tags of the network that were looked at and are no tags here, and why.
 LEFT_OUT: Mapping[str, str] = {
-    "Progressive rock": "highest for blues guitar and for Vivaldi, and nowhere above .13",
-    "easy listening": "nowhere above .08, and highest for Bach",
+    "Progressive rock": "highest for blues guitar and for Vivaldi, and high for nothing",
+    "easy listening": "highest for Bach and ballads, and high for nothing",
     "dance, electro, electronica": "part of electronic; highest for pop of 2000",
     "chillout, oldies, party": "moods and times, not genres",
     "classic rock, indie rock, indie pop, alternative rock": "within rock, indie, alternative",
