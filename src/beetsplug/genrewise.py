@@ -124,7 +124,7 @@ class GenrewisePlugin(BeetsPlugin):
     def imported(self, _session: Any, task: Any) -> None:
         """Fill the genres of what is being imported; beets writes the files afterwards."""
         try:
-            self.fill(task.imported_items(), store=True, write=False)
+            self.fill(list(task.imported_items()), store=True, write=False)
         except GenrewiseError as error:  # the import itself goes on
             self._log.warning("{}", error)
 
