@@ -186,7 +186,8 @@ class GenrewisePlugin(BeetsPlugin):
         from genrewise.library.catalogue import register
         from genrewise.library.elsewhere import Song, judge
 
-        file = find(self.config["model"].as_str())
+        name = self.config["model"].as_str()
+        file = find((self._path("model") or "") if name.endswith(".genrewise") else name)
         workers = min(self.config["workers"].get(int) or len(items), len(items), _cpus())
         bounds = limits({"workers": workers, "time_limit": None, "memory_limit": None})
         songs = [Song(os.fsdecode(i.path), genres_of(i), i.album_id or None) for i in items]

@@ -183,7 +183,8 @@ def test_genres_that_are_there_are_replaced_or_added_to(beet: Beet, folder: Path
 
 def test_own_names_and_several_of_them(beet: Beet, folder: Path, model: Path) -> None:
     (folder / "names.csv").write_text("tone,Sound,Sine\nnoise,Krach\n")
-    configure(folder, model, "map: names.csv")  # from the folder of the configuration on
+    shutil.copy(model, folder / "my.genrewise")  # both from the folder of the configuration on
+    configure(folder, Path("my.genrewise"), "map: names.csv")
     assert beet("genrewise").returncode == 0
     assert in_file(folder, "01 Tone.flac") == ["Sound", "Sine"]
     assert genres(folder) == {
