@@ -34,11 +34,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Watched:
-    """A command that ended: seconds, and MiB of its largest process and of all together."""
+    """A command that ended.
+
+    Seconds, MiB of its largest process and of all together, and CPU seconds of all of them.
+    """
 
     seconds: float
     largest: float
     together: float
+    cpu: float = 0.0
 
 
 def music(seconds: float, seed: int) -> NDArray[np.float32]:
@@ -61,7 +65,7 @@ def write_mp3(path: Path, y: NDArray[np.float32]) -> Path:
     return path
 
 
-def watch(command: Sequence[str | Path], poll: float = 0.0) -> Watched:
+def watch(command: Sequence[str | Path], poll: float = 0.0, codes: Sequence[int] = (0,)) -> Watched:
     """Run a command; with `poll` its memory is looked at every so many seconds.
 
     The memory of all processes together is what each has for itself and the largest share
@@ -83,9 +87,10 @@ def watch(command: Sequence[str | Path], poll: float = 0.0) -> Watched:
         _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in codes:
         raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    return Watched(seconds, usage.ru_maxrss / 1024, together)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Watched(seconds, usage.ru_maxrss / 1024, together, cpu)
 
 
 def _tree(pid: int) -> list[int]:
@@ -150,11 +155,13 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def save(name: str, rows: Sequence[Row], values: dict[str, Any]) -> None:
+def save(name: str, rows: Sequence[Row], values: dict[str, Any], keep: bool = True) -> None:
     """Print a table and keep it, with every value, as ``benchmarks/results/NAME.json``."""
     width = max(len(row.what) for row in rows)
     for row in rows:
         print(f"{row.what:<{width}}  {row.figure:<34}{row.target}")
+    if not keep:
+        return
     machine = {
         "cpu": _cpu(),
         "cpus": len(os.sched_getaffinity(0)),

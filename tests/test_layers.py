@@ -186,6 +186,14 @@ def test_third_parties_stay_in_their_files() -> None:
     assert wrong == []
 
 
+def test_the_plugin_of_beets_stands_above_all_and_brings_nothing() -> None:
+    """``beetsplug`` is a namespace of beets: an ``__init__.py`` there would hide its plugins."""
+    folder = PACKAGE.parent / "beetsplug"
+    assert sorted(p.name for p in folder.iterdir() if p.suffix) == ["genrewise.py"]
+    found = {name.split(".")[0] for name, _ in imports(folder / "genrewise.py")}
+    assert found - set(sys.stdlib_module_names) == {"beets", "genrewise"}
+
+
 def test_heavy_third_parties_are_imported_where_used() -> None:
     """What the prediction path and the command table must not pay for."""
     light = {"numpy", "click"}

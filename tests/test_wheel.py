@@ -104,7 +104,9 @@ def test_package_data_is_inside(contents: list[str]) -> None:
 
 def test_nothing_else_is_inside(wheel: Path, contents: list[str]) -> None:
     tops = {name.partition("/")[0] for name in contents}
-    assert tops == {"genrewise", wheel.name.rsplit("-", 3)[0] + ".dist-info"}
+    assert tops == {"genrewise", "beetsplug", wheel.name.rsplit("-", 3)[0] + ".dist-info"}
+    # beetsplug is a namespace that is beets': an __init__.py of ours would hide its own plugins.
+    assert [n for n in contents if n.startswith("beetsplug/")] == ["beetsplug/genrewise.py"]
     assert [n for n in contents if n.endswith((".pyc", ".ipynb", ".csv"))] == []
     assert wheel.stat().st_size < 20 * 2**20
 
@@ -133,6 +135,21 @@ def test_installed_alone_it_classifies(alone: Path, song: Path) -> None:
     assert abs(answer["seconds"] - 4.0) < 0.05
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-3)
     assert "Traceback" not in done.stderr
+
+
+def test_the_wheel_s_plugin_stands_beside_those_of_beets(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip("beets", reason="beets is not installed")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "wheel")
+    (tmp_path / "config.yaml").write_text("plugins: scrub genrewise\n", encoding="utf-8")
+    env = {"PYTHONPATH": str(tmp_path / "wheel"), "BEETSDIR": str(tmp_path)}
+    where = "import beetsplug.scrub, beetsplug.genrewise as ours; print(ours.__file__)"
+    done = run(sys.executable, "-c", where, cwd=tmp_path, env=env)
+    assert done.stdout == f"{tmp_path / 'wheel' / 'beetsplug' / 'genrewise.py'}\n"
+    shown = run(sys.executable, "-m", "beets", "help", "genrewise", cwd=tmp_path, env=env).stdout
+    assert "beet genrewise" in shown or "genrewise [options]" in shown
+    said = run(sys.executable, "-m", "beets", "version", cwd=tmp_path, env=env).stdout
+    assert "plugins: genrewise, scrub" in said
 
 
 def test_installed_alone_it_has_no_development_tools(alone: Path) -> None:

@@ -17,13 +17,17 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def tagged(in_library: Run, songs: Path) -> Path:
+def tagged(in_library: Run, once: Callable[..., None], songs: Path) -> Path:
     """Three files: one written, one with a genre of its own, one that failed; and a model."""
-    file = mutagen.File("m/z.ogg", easy=True)
-    file["genre"], file["artist"] = ["Dub", "Ska"], ["Ann, Bo"]
-    file.save()
-    (songs / "m" / "a tone.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
-    assert in_library("tag", "--write", "m").returncode == 1
+
+    def make() -> None:
+        file = mutagen.File("m/z.ogg", easy=True)
+        file["genre"], file["artist"] = ["Dub", "Ska"], ["Ann, Bo"]
+        file.save()
+        (songs / "m" / "a tone.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
+        assert in_library("tag", "--write", "m").returncode == 1
+
+    once(make)
     return songs
 
 

@@ -30,18 +30,24 @@ def genres(path: str | Path) -> list[str]:
 
 
 @pytest.fixture
-def waiting(in_library: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def waiting(
+    in_library: Run, once: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Three tones and a noise of which the model is asked to be surer than sure."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "m"
-    folder.mkdir()
-    t = np.arange(22050) / 22050
-    for i, name in enumerate(("a.flac", "b.flac", "c.flac")):
-        y = np.sin(2 * np.pi * (300 + 100 * i) * t) / 2
-        soundfile.write(folder / name, y.astype(np.float32), 22050)
-    y = np.random.default_rng(0).uniform(-0.5, 0.5, 22050)
-    soundfile.write(folder / "d.flac", y.astype(np.float32), 22050)
-    assert in_library("tag", "--min-confidence", "1", "m").returncode == 0
+
+    def make() -> None:
+        folder.mkdir()
+        t = np.arange(22050) / 22050
+        for i, name in enumerate(("a.flac", "b.flac", "c.flac")):
+            y = np.sin(2 * np.pi * (300 + 100 * i) * t) / 2
+            soundfile.write(folder / name, y.astype(np.float32), 22050)
+        y = np.random.default_rng(0).uniform(-0.5, 0.5, 22050)
+        soundfile.write(folder / "d.flac", y.astype(np.float32), 22050)
+        assert in_library("tag", "--min-confidence", "1", "m").returncode == 0
+
+    once(make)
     return folder
 
 

@@ -30,16 +30,23 @@ def sound(path: Path, hz: float, **tags: str) -> Path:
 
 
 @pytest.fixture
-def collection(in_library: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def collection(
+    in_library: Run, once: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Four songs, one of them twice, that the small model has heard."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "Müsik"
-    folder.mkdir()
-    for i in range(4):
-        sound(folder / f"{i}.flac", 150.0 * (i + 1), artist="Ann" if i < 2 else "Bo", title=f"T{i}")
-    shutil.copy(folder / "2.flac", folder / "copy.flac")
-    sound(folder / "2.flac", 450.0, artist="Cy", title="T2", genre="Dub")
-    assert in_library("tag", "--model", "small-gtzan-v1", folder).returncode == 0
+
+    def make() -> None:
+        folder.mkdir()
+        for i in range(4):
+            artist = "Ann" if i < 2 else "Bo"
+            sound(folder / f"{i}.flac", 150.0 * (i + 1), artist=artist, title=f"T{i}")
+        shutil.copy(folder / "2.flac", folder / "copy.flac")
+        sound(folder / "2.flac", 450.0, artist="Cy", title="T2", genre="Dub")
+        assert in_library("tag", "--model", "small-gtzan-v1", folder).returncode == 0
+
+    once(make)
     return folder
 
 

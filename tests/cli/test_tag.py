@@ -27,6 +27,7 @@ from genrewise.library.policies import EXISTING, MIN_CONFIDENCE, Proposal
 from genrewise.library.tagging import Suggestion
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 def genres(path: str | Path) -> list[str]:
@@ -307,13 +308,6 @@ def many(folder: Path, n: int) -> list[Path]:
     return paths
 
 
-def start(model: Path, *args: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "genrewise", "tag", "--model", str(model), *args]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-
 def answered(library: Path) -> int:
     if not library.exists():
         return 0
@@ -329,10 +323,10 @@ def answered(library: Path) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs signals")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_the_same_command_goes_on(
-    in_library: Run, songs: Path, model: Path, how: signal.Signals
+    in_library: Run, songs: Path, model: Path, how: signal.Signals, start: Start
 ) -> None:
     many(songs / "n", 300)  # so that it is not through before the signal comes
-    process = start(model, "--workers", "1", "n")
+    process = start("tag", "--model", model, "--workers", "1", "n")
     library = songs / "library.sqlite3"
     until = time.monotonic() + 60
     while answered(library) < 16 and time.monotonic() < until:
@@ -348,9 +342,9 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     assert answered(library) == 300
 
 
-def test_two_at_once_get_it_right(in_library: Run, songs: Path, model: Path) -> None:
+def test_two_at_once_get_it_right(in_library: Run, songs: Path, model: Path, start: Start) -> None:
     paths = many(songs / "n", 24)
-    both = [start(model, "--write", "n") for _ in range(2)]
+    both = [start("tag", "--model", model, "--write", "n") for _ in range(2)]
     said = [process.communicate(timeout=90) for process in both]
     codes = {process.returncode for process in both}
     # The slower one finds files changed, or has waited for the other in vain.

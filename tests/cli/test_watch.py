@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
@@ -19,6 +20,7 @@ import pytest
 import soundfile
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 def genres(path: str | Path) -> list[str]:
@@ -52,44 +54,36 @@ class Watching:
         self.until(lambda: re.search(rf"^written .*{path}$", self.said(), re.MULTILINE) is not None)
         assert genres(path) == ["tone"]
 
-    def stop(self) -> str:
-        self.process.send_signal(signal.SIGINT)
+    def stop(self, how: signal.Signals = signal.SIGINT) -> str:
+        self.process.send_signal(how)
         assert self.process.wait(30) == 0, self.said()
         return self.said()
 
 
 @pytest.fixture
 def watching(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Watching]]:
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start
+) -> Callable[..., Watching]:
     """A function that starts ``watch`` with the tiny model."""
     if sys.platform == "win32":
         pytest.skip("needs signals")
     monkeypatch.setenv("GENREWISE_LIBRARY", str(tmp_path / "library.sqlite3"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
-    started: list[subprocess.Popen[str]] = []
+    said = itertools.count()
 
-    def start(*args: str) -> Watching:
-        said = tmp_path / f"said {len(started)}"
-        with said.open("w") as file:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "genrewise", "watch", "--model", str(model)),
-                    *("--interval", "0.1", "--rest", "0.5", *(args or ("in",))),
-                ],
+    def watch(*args: str) -> Watching:
+        path = tmp_path / f"said {next(said)}"
+        with path.open("w") as file:
+            process = start(
+                *("watch", "--model", model, "--interval", "0.1", "--rest", "0.5"),
+                *(args or ("in",)),
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
             )
-        started.append(process)
-        return Watching(process, said)
+        return Watching(process, path)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return watch
 
 
 def test_what_arrives_is_tagged(watching: Callable[..., Watching], tmp_path: Path) -> None:
@@ -169,6 +163,42 @@ def test_what_does_not_decode_is_told_and_taken_when_it_does(
     tone(tmp_path / "in" / "a.flac")
     run.until_tagged("in/a.flac")
     assert run.stop().splitlines()[-1] == "2 files: 1 written, 1 failed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_service_that_is_stopped_ends_in_one_line(
+    watching: Callable[..., Watching], tmp_path: Path, how: signal.Signals
+) -> None:
+    tone(tmp_path / "in" / "a.flac")
+    run = watching()
+    run.until_tagged("in/a.flac")
+    before = run.said()
+    assert run.stop(how).removeprefix(before) == "1 file: 1 written\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the kernel's help")
+def test_nothing_is_left_over_when_the_tests_are_killed(model: Path, tmp_path: Path) -> None:
+    """What the fixture starts ends with the process that started it, killed or not."""
+    (tmp_path / "in").mkdir()
+    script = tmp_path / "starts.py"
+    conftest = Path(__file__).with_name("conftest.py")
+    script.write_text(
+        "import os, runpy, subprocess, sys, time\n"
+        f"mortal = runpy.run_path({str(conftest)!r})['MORTAL']\n"
+        f"args = ['watch', '--model', {str(model)!r}, '--db', 'x.sqlite3', 'in']\n"
+        "child = subprocess.Popen([sys.executable, '-c', mortal, *args])\n"
+        "while not os.path.exists('x.sqlite3'): time.sleep(0.05)\n"
+        "print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    place = Path("/proc") / done.stdout.strip() / "status"
+    end = time.monotonic() + 20
+    while place.exists() and "State:\tZ" not in place.read_text():  # nobody may wait for it
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_once_ends_by_itself(

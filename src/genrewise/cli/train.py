@@ -6,14 +6,53 @@ from pathlib import Path
 
 import click
 
+from genrewise.cli.library_options import db_option, opened
 from genrewise.cli.options import names, no_colour_option
+from genrewise.cli.output import say
 from genrewise.cli.runs import show_report, start
 
 __all__ = ["train"]
 
 
+def _check_source(source: str, from_library: bool, db: Path | None, group_by: str) -> None:
+    """Music comes from one place."""
+    if bool(source) == from_library:
+        given = f"{source} and --from-library" if source else "no music to learn from"
+        raise click.UsageError(f"{given}. Give a folder, or --from-library")
+    if db is not None and not from_library:
+        raise click.UsageError("--db is for --from-library")
+    if from_library and group_by == "folder":
+        raise click.UsageError("--group-by folder: a library has no folders of genres")
+
+
+def _from_library(db: Path | None, folder: Path) -> str:
+    """A list of the songs whose genre the user has said; returns its path.
+
+    Raises
+    ------
+    LibraryError
+        There is no library, or too few songs.
+    """
+    from genrewise.library.catalogue import labelled
+    from genrewise.library.examples import gather, write_manifest
+
+    with opened(db) as library:
+        found = gather(labelled(library))
+    for line in found.remarks():
+        say(line)
+    path = folder / "library.csv"
+    write_manifest(path, found.songs)
+    return str(path)
+
+
 @click.command()
-@click.argument("source", metavar="FOLDER|MANIFEST|NAME")
+@click.argument("source", metavar="[FOLDER|MANIFEST|NAME]", default="")
+@click.option(
+    "--from-library",
+    is_flag=True,
+    help="Learn from the songs of your library whose genre you have said (genrewise review).",
+)
+@db_option
 @click.option(
     "-o",
     "--out",
@@ -45,6 +84,8 @@ __all__ = ["train"]
 def train(
     ctx: click.Context,
     source: str,
+    from_library: bool,
+    db: Path | None,
     out: Path | None,
     model: str,
     labels: list[str],
@@ -56,6 +97,8 @@ def train(
     as_json: bool,
 ) -> None:
     """Learn your own genres: one sub-folder a genre, or a folder with a manifest.csv.
+
+    With --from-library it learns from what you accepted and corrected in genrewise review.
 
     Looks at the data, splits it so that no artist is on two sides, picks a model by
     cross-validation, opens the test part once, writes the model and a report. What was
@@ -70,6 +113,10 @@ def train(
         out = out.with_name(out.name + ".genrewise")
     target = out
     name = target.stem if target else "model"
+    folder = target.with_name(f"{name}-report") if target else Path(f"{name}-seeds")
+    _check_source(source, from_library, db, group_by)
+    if from_library:
+        source = _from_library(db, folder)
     recipe = recipe_for(
         source,
         model_name(name),
@@ -79,6 +126,5 @@ def train(
         fast=fast,
         settings=settings,
     )
-    folder = target.with_name(f"{name}-report") if target else Path(f"{name}-seeds")
     job = start(recipe, recipe.name, None if seeds else target, folder, workers)
     ctx.exit(show_report(job, seeds, as_json))

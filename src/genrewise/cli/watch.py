@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from genrewise.cli.output import say
 from genrewise.cli.paths import Tally, expand
 from genrewise.cli.tag import JsonRows, Rows, Session
 from genrewise.errors import LibraryError
+from genrewise.worker import HELD
 
 if TYPE_CHECKING:
     import sqlite3
@@ -149,6 +150,18 @@ def _check(folders: tuple[str, ...], once: bool) -> None:
         raise LibraryError(f"{folder}: {why}", "a folder in which music arrives")
 
 
+@contextmanager
+def _ended() -> Iterator[None]:
+    """Take Ctrl-C, and the signals that stop a service, for the end that they are."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as end:
+        if end.code not in {128 + number for number in HELD}:
+            raise
+
+
 def _watch(work: Watch, interval: float, once: bool) -> None:
     """Look until Ctrl-C, or until nothing is waited for."""
     while True:
@@ -194,7 +207,7 @@ def watch(
 
     A file is taken once it has not changed for a few seconds. What the library knows is left as
     it is; what it does not know yet counts as arrived. A folder that is away is waited for.
-    Ctrl-C ends it.
+    Ctrl-C ends it, and so do the signals that stop a service.
     """
     from genrewise.library import catalogue
     from genrewise.library.watch import Arrivals
@@ -210,7 +223,7 @@ def watch(
             *(library, folders, heard_by, path, wishes, bounds),
             *(session, not dry_run, Arrivals(rest)),
         )
-        with suppress(KeyboardInterrupt):  # that is how it ends
+        with _ended():
             _watch(work, interval, once)
     shown.close()
     say(session.summary(Tally()))

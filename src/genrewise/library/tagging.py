@@ -28,7 +28,16 @@ from genrewise.library.policies import Policy, Proposal, pick, propose, vote_alb
 from genrewise.library.scan import look
 from genrewise.library.sidecar import read_sidecar
 
-__all__ = ["Disagreement", "Suggestion", "Writer", "album_of", "albums", "consider", "suggest"]
+__all__ = [
+    "Disagreement",
+    "Suggestion",
+    "Writer",
+    "album_of",
+    "albums",
+    "consider",
+    "suggest",
+    "tell",
+]
 
 #: Files without an album tag are an album of their folder where it holds no more than this.
 LARGEST_FOLDER = 40
@@ -155,9 +164,14 @@ def suggest(
     for page in _pages(albums(db, scope)):
         found = {e.file.id: e for e in entries(db, (i for group in page for i in group), model.id)}
         decided = [consider([found[i] for i in group if i in found], policy) for group in page]
-        changed = [s for album in decided for s in album if _is_news(s)]
-        restate(db, [(s.entry.file.id, s.proposal.state, _remark(s)) for s in changed])
+        tell(db, [suggestion for album in decided for suggestion in album])
         yield from decided
+
+
+def tell(db: sqlite3.Connection, suggestions: Iterable[Suggestion]) -> None:
+    """Let the catalogue know what follows for files."""
+    changed = [s for s in suggestions if _is_news(s)]
+    restate(db, [(s.entry.file.id, s.proposal.state, _remark(s)) for s in changed])
 
 
 def _is_news(suggestion: Suggestion) -> bool:
