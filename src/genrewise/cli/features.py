@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from genrewise import engine
+from genrewise.cli.engines import chosen, scheduler_option
 from genrewise.cli.options import no_colour_option, seconds
 from genrewise.cli.output import Progress, ready_stdout, say
 from genrewise.cli.paths import Tally
@@ -122,6 +122,7 @@ def _keep(table: TableFile, windows: bool) -> Callable[[Track, Rows], int]:
 @click.option(
     "--workers", type=click.IntRange(0), default=0, metavar="N", help="Processes; 0: one a CPU."
 )
+@scheduler_option
 @no_colour_option
 @click.pass_context
 def features(
@@ -133,6 +134,7 @@ def features(
     layout: str,
     window: float,
     workers: int,
+    scheduler: str,
 ) -> None:
     """Make a table of features of tracks.
 
@@ -142,9 +144,10 @@ def features(
     """
     if layout not in FEATURES:
         raise UnknownName("feature layout", layout, FEATURES)
+    run = chosen(scheduler, workers)
     tally, counts, used = Tally(), Counts("rows", "shorter than a window"), set[str]()
     named = [(p, Namer(p if Path(p).is_dir() else "", used)) for p in paths]
-    outcomes = engine.run(FeatureJob(layout, window), tracks(named, tally), workers=workers)
+    outcomes = run(FeatureJob(layout, window), tracks(named, tally))
     with TableFile(output) as table, closing(outcomes), Progress("tracks") as progress:
         keep = _keep(table, windows=window > 0)
         for outcome in outcomes:
