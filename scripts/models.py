@@ -1,6 +1,7 @@
 """The models that come along, rebuilt from data.
 
-``scripts/models DIR``              all of them, each into a folder of its own below DIR
+``scripts/models``                  the command that makes each of them
+``scripts/models DIR``              make all of them, each into a folder of its own below DIR
 ``scripts/models DIR --only NAME``  one: mini-v1, small-gtzan-v1, musicnn-gtzan-v1, …
 ``scripts/models DIR --keep``       and put them, with their figures, in place of those here
 ``scripts/models DIR --cards``      add to the cards here what ``results/evaluate/`` says of them
@@ -33,7 +34,7 @@ from genrewise.training.report.grids import markdown
 MODELS = figures.ROOT / "src" / "genrewise" / "models"
 
 #: In the order in which one needs the other.
-NAMES = ("mini-v1", "small-gtzan-v1", "musicnn-gtzan-v1", "hard-techno-v1")
+NAMES = ("mini-v1", "small-gtzan-v1", "musicnn-gtzan-v1", "hard-techno-v1", "tags-v1")
 
 #: What mini-v1 hears beside the free music; labels are not looked at.
 HEARD = ("gtzan", "hard-techno", "loops")
@@ -75,18 +76,42 @@ def make_mini(folder: Path, free_music: Path | None, epochs: int) -> None:
     (folder / "report.json").write_text(text, encoding="utf-8")
 
 
-def run_recipe(name: str, folder: Path) -> None:
-    """Run a model's recipe."""
-    command = [sys.executable, "-m", "genrewise", "run", f"models/{name}", "-o", str(folder)]
-    subprocess.run(command, check=True)
+def command(name: str) -> list[str]:
+    """What follows ``python -m`` to make a model from its recipe, or its heads."""
+    if name == "tags-v1":
+        return ["genrewise.training.tags"]
+    return ["genrewise", "run", f"models/{name}"]
+
+
+def make_model(name: str, folder: Path, free_music: Path | None) -> None:
+    """Run a model's recipe, or learn its heads."""
+    words = [*command(name), "-o", str(folder)]
+    if name == "tags-v1" and free_music:
+        words += ["--free", str(free_music)]
+    subprocess.run([sys.executable, "-m", *words], check=True)
+
+
+def listing() -> str:
+    """A line a model: name and command."""
+    width = max(map(len, NAMES))
+    return "\n".join(
+        f"{name:{width}}  "
+        + (
+            f"scripts/models DIR --only {name}"
+            if name == "mini-v1"
+            else f"python -m {' '.join(command(name))} -o DIR"
+        )
+        for name in NAMES
+    )
 
 
 def keep(name: str, folder: Path) -> None:
     """Put a model, and its figures, in place of the one that is here."""
     file = f"{name}.onnx" if name == "mini-v1" else f"{name}.genrewise"
     shutil.copyfile(folder / file, MODELS / file)
-    if name == "mini-v1":
-        target = figures.ROOT / "results" / name / "report.json"
+    places = {"mini-v1": "mini-v1/report.json", "tags-v1": "tags/tags-v1.json"}
+    if name in places:
+        target = figures.ROOT / "results" / places[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / "report.json", target)
     else:
@@ -129,6 +154,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--epochs", type=int, default=20, help="of mini-v1")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--cards", action="store_true")
+    if not arguments:
+        print(listing())
+        return 0
     given = parser.parse_args(arguments)
     if given.cards:
         for name in NAMES[1:]:
@@ -141,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
         if name == "mini-v1":
             make_mini(folder, given.free_music, given.epochs)
         else:
-            run_recipe(name, folder)
+            make_model(name, folder, given.free_music)
         if given.keep:
             keep(name, folder)
         say(f"{name}: {(time.monotonic() - began) / 60:.1f} min")

@@ -284,6 +284,8 @@ def test_what_was_undone_is_known_and_can_be_written_again(
     in_library("tag", "--write", *more, "m")
     assert in_library("undo").returncode == 0
     assert genres("m/z.ogg") == []
+    status = json.loads(in_library("library status", "--json").stdout)
+    assert (status["states"]["proposed"], status["genres"]) == (3, {})
     found = answers(in_library("tag", "--json", "m"))
     assert {r["state"] for r in found.values()} == {"proposed"}
     changes = answers(in_library("tag", "--json", "m"))
@@ -329,7 +331,7 @@ def answered(library: Path) -> int:
 def test_killed_in_the_middle_the_same_command_goes_on(
     in_library: Run, songs: Path, model: Path, how: signal.Signals
 ) -> None:
-    many(songs / "n", 80)
+    many(songs / "n", 300)  # so that it is not through before the signal comes
     process = start(model, "--workers", "1", "n")
     library = songs / "library.sqlite3"
     until = time.monotonic() + 60
@@ -339,18 +341,21 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     process.communicate(timeout=20)
     assert process.returncode == (-9 if how == signal.SIGKILL else 130)
     before = answered(library)
-    assert 16 <= before < 80
+    assert 16 <= before < 300
     done = in_library("tag", "n")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("80 files: 80 proposed")
-    assert answered(library) == 80
+    assert done.stderr.startswith("300 files: 300 proposed")
+    assert answered(library) == 300
 
 
 def test_two_at_once_get_it_right(in_library: Run, songs: Path, model: Path) -> None:
     paths = many(songs / "n", 24)
     both = [start(model, "--write", "n") for _ in range(2)]
     said = [process.communicate(timeout=90) for process in both]
-    assert [process.returncode for process in both] in ([0, 0], [0, 1], [1, 0]), said
+    codes = {process.returncode for process in both}
+    # The slower one finds files changed, or has waited for the other in vain.
+    assert 0 in codes, said
+    assert codes <= {0, 1, 2}, said
     done = in_library("tag", "--write", "n")
     assert done.returncode == 0, done.stderr
     assert all(genres(path) == ["tone"] for path in paths)

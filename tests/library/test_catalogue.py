@@ -27,7 +27,6 @@ from genrewise.library.catalogue import (
     models,
     register,
     restate,
-    undecide,
 )
 from genrewise.library.database import open_database
 
@@ -86,7 +85,7 @@ def test_an_entry_holds_file_answer_and_decision(
     row = add("/m/ö.mp3", (0.2, 0.5, 0.3), genres=("Dub", "Ska"), ours=("Dub",), artist="Ann")
     audio = next(entries(db, [row], model.id)).file.audio
     assert audio is not None
-    decide(db, audio, "changed", ("Jazz",))
+    decide(db, [(audio, "changed", ("Jazz",))])
     (entry,) = entries(db, [row], model.id)
     assert (entry.file.path, entry.file.genres, entry.file.ours) == (
         "/m/ö.mp3", ("Dub", "Ska"), ("Dub",),
@@ -98,7 +97,7 @@ def test_an_entry_holds_file_answer_and_decision(
     assert list(entry.answer.probabilities) == ["blues", "hiphop", "jazz"]
     assert entry.answer.probabilities["jazz"] == pytest.approx(0.3)
     assert entry.decision == Decision("changed", ("Jazz",), entry.decision.made)  # type: ignore[union-attr]
-    undecide(db, audio)
+    decide(db, [(audio, "", ())])
     assert next(entries(db, [row], model.id)).decision is None
 
 
@@ -183,13 +182,13 @@ def test_the_last_word_counts(db: sqlite3.Connection, add: Add, model: Model) ->
     row = add("/a")
     audio = next(entries(db, [row], model.id)).file.audio
     assert audio is not None
-    decide(db, audio, "accepted", ("Jazz",))
-    decide(db, audio, "skipped")
+    decide(db, [(audio, "accepted", ("Jazz",)), (audio, "skipped", ())])
     decision = next(entries(db, [row], model.id)).decision
     assert decision is not None
     assert (decision.verdict, decision.genres) == ("skipped", ())
     with pytest.raises(UnknownName, match="no verdict named 'yes'"):
-        decide(db, audio, "yes")
+        decide(db, [(audio, "accepted", ("Dub",)), (audio, "yes", ())])
+    assert next(entries(db, [row], model.id)).decision == decision  # all or nothing
 
 
 def test_what_one_can_train_from(db: sqlite3.Connection, add: Add, model: Model) -> None:
@@ -203,7 +202,7 @@ def test_what_one_can_train_from(db: sqlite3.Connection, add: Add, model: Model)
         row = add(path, state="missing" if path == "/gone.mp3" else "new")
         audio = next(entries(db, [row], model.id)).file.audio
         assert audio is not None
-        decide(db, audio, verdict, genres)
+        decide(db, [(audio, verdict, genres)])
     add("/copy of b.mp3", sound="/b.mp3")
     add("/never asked.mp3")
     assert list(labelled(db)) == [("/a.mp3", "Dub"), ("/b.mp3", "Jazz")]

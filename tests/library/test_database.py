@@ -169,6 +169,35 @@ def test_many_processes_may_make_it_at_once(tmp_path: Path) -> None:
     assert counts == list(range(80))  # each saw all that were before it
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"), [("tag", b"/m/\xff.mp3"), ("sidecar", b"/m/\xff.mp3.genre.json")]
+)
+def test_what_is_undone_the_catalogue_knows_at_once(tmp_path: Path, kind: str, path: bytes) -> None:
+    with closing(open_database(tmp_path / "x")) as db, transaction(db):
+        for name in (b"/m/\xff.mp3", b"/m/other.mp3"):
+            db.execute(
+                "INSERT INTO files(path, size, mtime_ns, inode, genres, ours, state, seen)"
+                " VALUES (?, 5, 5, '', '[\"Jazz\"]', '[\"Jazz\"]', 'written', '')",
+                (name,),
+            )
+        db.execute("INSERT INTO runs(id, command, began) VALUES (1, 'tag', '')")
+        db.execute(
+            "INSERT INTO writes(run, path, kind, state, audio, before, after, old_sha256,"
+            " new_sha256, old_size, old_mtime_ns, made)"
+            " VALUES (1, ?, ?, 'done', '', '[\"Dub\"]', '[\"Jazz\"]', '', '', 1, 1, '')",
+            (path, kind),
+        )
+        db.execute("UPDATE writes SET state = 'undoing'")
+        query = "SELECT size, genres, ours, state FROM files ORDER BY id"
+        assert [tuple(r) for r in db.execute(query)] == [(5, '["Jazz"]', '["Jazz"]', "written")] * 2
+        db.execute("UPDATE writes SET state = 'undone'")
+        db.execute("UPDATE writes SET patch = NULL")
+        assert [tuple(r) for r in db.execute(query)] == [
+            (-1, '["Dub"]', "[]", "proposed"),
+            (5, '["Jazz"]', '["Jazz"]', "written"),
+        ]
+
+
 # ------------------------------------------------------------------ transactions
 
 

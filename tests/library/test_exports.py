@@ -29,7 +29,7 @@ def entry(db: sqlite3.Connection, model: Model, add: Add) -> Entry:
     )
     audio = next(entries(db, [added], model.id)).file.audio
     assert audio is not None
-    decide(db, audio, "changed", ("Jazz",))
+    decide(db, [(audio, "changed", ("Jazz",))])
     return next(entries(db, [added], model.id))
 
 

@@ -149,6 +149,11 @@ def test_tagging_again_leaves_what_somebody_changed_and_what_is_unsure() -> None
     assert propose(entry(genres=("Hip-Hop",), ours=("Hip-Hop",)), retag).state == "written"
 
 
+def test_a_blank_field_is_an_empty_one() -> None:
+    assert propose(entry(genres=(" ", "")), POLICY).state == "proposed"
+    assert propose(entry(comment=" "), replace(POLICY, field="comment")).state == "proposed"
+
+
 def test_a_field_that_was_emptied_is_filled_again() -> None:
     assert propose(entry(genres=(), ours=("Jazz",)), POLICY).state == "proposed"
 

@@ -186,6 +186,19 @@ def test_all_above_are_accepted_at_once(
     assert path(found) == "/a"
 
 
+def test_albums_that_vote_are_accepted_by_their_vote(
+    db: sqlite3.Connection, model: Model, add: Add
+) -> None:
+    add("/m/a", (0.1, 0.8, 0.1), album="One", state="kept", genres=("Dub",))
+    add("/m/b", (0.3, 0.4, 0.3), album="One", state="review")
+    policy = Policy(names=NAMES, album=True)
+    found = Review(db, model, policy, queue(db))
+    together = (0.8 * 0.4) ** 0.5 / ((0.8 * 0.4) ** 0.5 + 2 * (0.1 * 0.3) ** 0.5)
+    assert found.accept_above(together + 0.001) == 0
+    assert found.accept_above(together - 0.001) == 1
+    assert decisions(db) == {"/m/b": ("accepted", '["Hip-Hop"]')}
+
+
 def test_taking_back_brings_back_what_was_said_before(
     db: sqlite3.Connection, add: Add, review: Callable[..., Review]
 ) -> None:

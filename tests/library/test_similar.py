@@ -230,3 +230,26 @@ def test_the_library_s_model_must_be_here_for_a_new_song(
         song(db, str(new), other)
     moved = Model(heard.id, "no such name", heard.hash, heard.labels, 64, heard.path)
     assert song(db, str(new), moved).audio is None
+
+
+@pytest.mark.slow
+def test_halves_of_a_real_song_are_nearest_to_each_other(
+    db: sqlite3.Connection, tmp_path: Path, shared_data: Path
+) -> None:
+    path = bundle.find("small-gtzan-v1")
+    heard_by = register(db, path)
+    songs = sorted((shared_data / "gtzan").glob("*/*.opus"))[::26][:24]
+    halves = []
+    for i, real in enumerate(songs):
+        y, sr = soundfile.read(real, dtype="float32")
+        for j in range(2):
+            halves.append(str(tmp_path / f"{i:02}{'ab'[j]}.flac"))
+            soundfile.write(halves[-1], y[j * len(y) // 2 : (j + 1) * len(y) // 2], sr)
+    found = scan(db, halves, heard_by.id)
+    assert [o.kind for o in listen(db, found.work, heard_by, path)] == ["ok"] * len(halves)
+    first = [
+        similar(db, heard_by, song(db, half, heard_by), 1)[0].entry.file.path for half in halves
+    ]
+    mates = [half[:-6] + ("b" if half[-6] == "a" else "a") + ".flac" for half in halves]
+    right = sum(one == other for one, other in zip(first, mates, strict=True))
+    assert right >= 0.8 * len(halves)  # by chance it would be one

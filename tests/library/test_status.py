@@ -40,7 +40,7 @@ def test_what_is_counted(
     add("/e", state="missing", genres=("Polka",))
     audio = next(every(db, model.id)).file.audio
     assert audio is not None
-    decide(db, audio, "accepted", ("Dub",))
+    decide(db, [(audio, "accepted", ("Dub",))])
     for state, patch in (("done", b"12345"), ("undone", b"123"), ("done", None)):
         note("/a", state=state, patch=patch)
     found = status(db, path)
@@ -68,7 +68,7 @@ def test_what_is_missing_is_forgotten_with_what_nobody_needs(
     add("/gone copy of here", state="missing", sound="/here")
     add("/gone but decided on", state="missing")
     audio = db.execute("SELECT audio FROM files WHERE path = ?", (b"/gone but decided on",))
-    decide(db, audio.fetchone()["audio"], "accepted", ("Jazz",))
+    decide(db, [(audio.fetchone()["audio"], "accepted", ("Jazz",))])
     assert forget(db) == 3
     assert [e.file.path for e in every(db, model.id)] == ["/here"]
     hashes = {row["hash"] for row in db.execute("SELECT hash FROM audio")}

@@ -147,6 +147,25 @@ def test_songs_of_an_album_that_disagree_are_told(
     assert [s.proposal.genres for s in found.values()][2] == ("blues",)
 
 
+def test_a_folder_of_this_and_that_does_not_disagree(
+    db: sqlite3.Connection, model: Model, add: Add
+) -> None:
+    p = [(0.9, 0.05, 0.05), (0.05, 0.9, 0.05), (0.05, 0.05, 0.9)]
+    for i in range(3):
+        add(f"/m/{i}", p[i])
+        add(f"/n/{i}", p[min(i, 1)])
+    rows = [e.file.id for e in every(db, model.id)]
+    by_path = {
+        s.entry.file.path: s.disagreement
+        for album in suggest(db, rows, model, POLICY)
+        for s in album
+    }
+    assert [by_path[f"/m/{i}"] for i in range(3)] == [None] * 3
+    of_n = by_path["/n/0"]
+    assert of_n is not None
+    assert (of_n.album, of_n.genres) == ("n", (("hiphop", 2), ("blues", 1)))
+
+
 def test_an_album_gets_one_genre_on_request(db: sqlite3.Connection, model: Model, add: Add) -> None:
     for name, p in {"a": (0.1, 0.8, 0.1), "b": (0.05, 0.9, 0.05), "c": (0.6, 0.3, 0.1)}.items():
         add(f"/m/{name}", p, album="Mixed")

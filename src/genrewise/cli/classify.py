@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from genrewise import engine
-from genrewise.bundle import find, read
+from genrewise.bundle import find, head, read
 from genrewise.cli.engines import chosen, scheduler_option
 from genrewise.cli.options import model_option, no_colour_option, seconds, size, windows
 from genrewise.cli.output import Progress, ready_stdout, say
@@ -89,14 +89,14 @@ def _reason(path: str, error: str) -> str:
 
 def _record(outcome: Outcome, model: str) -> dict[str, Any]:
     """The record of an outcome, in the order in which it is shown."""
-    head: dict[str, Any] = {"path": outcome.item}
+    first: dict[str, Any] = {"path": outcome.item}
     if outcome.kind == "ok":
         found = dict(outcome.value)
         for key in ("status", "genre", "confidence", "probabilities", "seconds"):
-            head[key] = found.pop(key)
-        return {**head, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
+            first[key] = found.pop(key)
+        return {**first, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
     return {
-        **head,
+        **first,
         "status": "failed",
         "genre": None,
         "confidence": 0.0,
@@ -104,6 +104,7 @@ def _record(outcome: Outcome, model: str) -> dict[str, Any]:
         "seconds": 0.0,
         "elapsed": outcome.elapsed,
         "model": model,
+        "genres": [],
         "error": _reason(outcome.item, outcome.error),
         "cause": outcome.kind,
     }
@@ -206,7 +207,7 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
     default=2,
     show_default=True,
     metavar="N",
-    help="Labels to show in the table and in CSV.",
+    help="Labels to show in the table and in CSV; of a model that gives several, N at the most.",
 )
 @click.option(
     "--min-confidence",
@@ -277,7 +278,7 @@ def classify(
     if not paths and files_from is None:
         raise click.UsageError("nothing to classify. Give files, folders, or - for a list")
     run, found, counts = chosen(scheduler, workers), find(model), _Counts()
-    how = {"top": top, "timeline": job["timeline"]}
+    how = {"top": top, "timeline": job["timeline"], "several": head(found).multi_label}
     output, done = _output(found, parquet, resume, form, how)
     # The rows themselves show how far it is.
     hidden = parquet is None and sys.stdout.isatty()

@@ -35,7 +35,7 @@ def record(found: Duplicates) -> dict[str, Any]:
         "files": [
             {
                 "path": entry.file.path,
-                "bytes": entry.file.size,
+                "bytes": max(0, entry.file.size),  # not known until the next scan once undone
                 "seconds": entry.seconds,
                 "format": entry.file.format or entry.file.container,
                 "artist": entry.file.artist,

@@ -36,7 +36,6 @@ __all__ = [
     "models",
     "register",
     "restate",
-    "undecide",
 ]
 
 #: What a file can be in, and what that means.
@@ -133,9 +132,9 @@ class File:
     def field(self, name: str) -> tuple[str, ...]:
         """What stands in the field a genre is written to: the genre's own or another's."""
         if name == "genre":
-            return self.genres
+            return tuple(genre for genre in self.genres if genre.strip())
         value: str = getattr(self, name)
-        return (value,) if value else ()
+        return (value,) if value.strip() else ()
 
 
 @dataclass(frozen=True)
@@ -404,27 +403,33 @@ def restate(db: sqlite3.Connection, states: Iterable[tuple[int, str, str]]) -> N
             )
 
 
-def decide(db: sqlite3.Connection, audio: int, verdict: str, genres: Sequence[str] = ()) -> None:
-    """Keep what the user said of audio; the last word counts.
+def decide(db: sqlite3.Connection, decisions: Iterable[tuple[int, str, Sequence[str]]]) -> None:
+    """Keep what the user said, all of it or nothing; the last word counts.
+
+    Parameters
+    ----------
+    db : Connection
+    decisions : iterable of (int, str, sequence of str)
+        Row of the audio, one of `VERDICTS`, genres (none where it was skipped).  An empty verdict
+        forgets what was said.
 
     Raises
     ------
     UnknownName
         No such verdict.
     """
-    if verdict not in VERDICTS:
-        raise UnknownName("verdict", verdict, VERDICTS)
     with transaction(db):
-        db.execute(
-            "INSERT OR REPLACE INTO decisions(audio, verdict, genres, made) VALUES (?, ?, ?, ?)",
-            (audio, verdict, text_list(genres), now()),
-        )
-
-
-def undecide(db: sqlite3.Connection, audio: int) -> None:
-    """Forget what the user said of audio."""
-    with transaction(db):
-        db.execute("DELETE FROM decisions WHERE audio = ?", (audio,))
+        for audio, verdict, genres in decisions:
+            if not verdict:
+                db.execute("DELETE FROM decisions WHERE audio = ?", (audio,))
+                continue
+            if verdict not in VERDICTS:
+                raise UnknownName("verdict", verdict, VERDICTS)
+            db.execute(
+                "INSERT OR REPLACE INTO decisions(audio, verdict, genres, made)"
+                " VALUES (?, ?, ?, ?)",
+                (audio, verdict, text_list(genres), now()),
+            )
 
 
 def labelled(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:

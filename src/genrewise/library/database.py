@@ -133,6 +133,17 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX writes_run ON writes(run);
     CREATE INDEX writes_path ON writes(path, id);
     CREATE INDEX writes_state ON writes(state);
+
+    -- What is undone the catalogue knows at once; the size that no file has makes the next scan
+    -- read the tags again, as the old time comes back too.
+    CREATE TRIGGER writes_undone AFTER UPDATE OF state ON writes
+    WHEN new.state = 'undone' AND old.state != 'undone' BEGIN
+        UPDATE files SET state = 'proposed', ours = '[]', size = -1,
+            genres = CASE genres WHEN new.after THEN new.before ELSE genres END
+        WHERE path = CASE new.kind
+            WHEN 'sidecar' THEN substr(new.path, 1, length(new.path) - length('.genre.json'))
+            ELSE new.path END;
+    END;
     """,
 )
 

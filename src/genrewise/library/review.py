@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from genrewise.library.catalogue import (
@@ -17,7 +17,6 @@ from genrewise.library.catalogue import (
     decide,
     entries,
     restate,
-    undecide,
 )
 from genrewise.library.policies import Policy
 from genrewise.library.tagging import Suggestion, album_of, consider
@@ -102,7 +101,7 @@ class Review:
         """
         while self.place < len(self.rows):
             found = self._suggestion(self.rows[self.place])
-            if found is not None and found.proposal.state in ("review", "proposed"):
+            if found is not None and _is_open(found):
                 seen = found.entry.file.audio in self._audio_answered()
                 if not seen:
                     return found
@@ -129,60 +128,72 @@ class Review:
         """
         found = self.current()
         if found is not None:
-            self._history.append([self._keep(found, verdict, genres)])
+            self._keep([(found, verdict, genres)])
             self.place += 1
 
     def accept_above(self, confidence: float) -> int:
         """Accept all that is left and at least so sure; returns how many."""
-        start = self.place
-        steps: list[_Step] = []
-        while (found := self.current()) is not None:
-            done = {step.audio for step in steps}
+        chosen: dict[int | None, Suggestion] = {}
+        answered = self._audio_answered()
+        for found in self._left():
+            audio = found.entry.file.audio
             # Probabilities are kept in single precision, in which .7 is a little less.
             sure = round(found.proposal.confidence, 6) >= confidence
-            if sure and found.entry.file.audio not in done:
-                steps.append(self._keep(found, "accepted", found.proposal.genres))
-            self.place += 1
-        self.place = start
-        if steps:
-            self._history.append(steps)
-        return len(steps)
+            if sure and _is_open(found) and audio not in answered:
+                chosen.setdefault(audio, found)
+        if chosen:
+            self._keep([(found, "accepted", found.proposal.genres) for found in chosen.values()])
+        return len(chosen)
 
-    def _keep(self, found: Suggestion, verdict: str, genres: Sequence[str]) -> _Step:
-        file, before = found.entry.file, found.entry.decision
+    def _left(self) -> Iterator[Suggestion]:
+        """What follows for the files that are left; whole albums only where these vote."""
+        left = self.rows[self.place :]
+        if self.policy.album:
+            yield from (found for row in left if (found := self._suggestion(row)) is not None)
+            return
+        for entry in entries(self.db, left, self.model.id):
+            yield from consider([entry], self.policy)
+
+    def _keep(self, answers: Sequence[tuple[Suggestion, str, Sequence[str]]]) -> None:
+        """Keep answers, all or none, and what it takes to take them back."""
+        steps = [self._step(found) for found, _, _ in answers]
+        said = zip(steps, answers, strict=True)
+        decide(self.db, ((step.audio, verdict, genres) for step, (_, verdict, genres) in said))
+        self._history.append(steps)
+        self.answered.update(dict.fromkeys(step.row for step in steps))
+        rows = [row for step in steps for row, _, _ in step.states]
+        found = [
+            suggestion
+            for entry in entries(self.db, rows, self.model.id)
+            for suggestion in consider([entry], self.policy)
+        ]
+        restate(self.db, [(s.entry.file.id, s.proposal.state, s.proposal.reason) for s in found])
+
+    def _step(self, found: Suggestion) -> _Step:
+        file = found.entry.file
         assert file.audio is not None  # nothing is proposed for what was not heard
         rows = self.db.execute(
             "SELECT id, state, error FROM files WHERE audio = ? AND state != 'missing'",
             (file.audio,),
         ).fetchall()
-        decide(self.db, file.audio, verdict, genres)
-        self.answered[file.id] = None
-        self._restate([row["id"] for row in rows])
-        return _Step(file.id, file.audio, before, tuple((r[0], r[1], r[2]) for r in rows))
-
-    def _restate(self, rows: Sequence[int]) -> None:
-        """Bring the states of files up to date."""
-        found = [self._suggestion(row) for row in rows]
-        restate(
-            self.db,
-            [
-                (s.entry.file.id, s.proposal.state, s.proposal.reason)
-                for s in found
-                if s is not None
-            ],
-        )
+        states = tuple((row["id"], row["state"], row["error"]) for row in rows)
+        return _Step(file.id, file.audio, found.entry.decision, states)
 
     def undo(self) -> int:
         """Take the last answer back, or all of the last accepting at once; returns how many."""
         if not self._history:
             return 0
         steps = self._history.pop()
-        for step in reversed(steps):
-            if step.before is None:
-                undecide(self.db, step.audio)
-            else:
-                decide(self.db, step.audio, step.before.verdict, step.before.genres)
+        nothing = Decision("", (), "")
+        before = [(step.audio, step.before or nothing) for step in steps]
+        decide(self.db, ((audio, said.verdict, said.genres) for audio, said in before))
+        restate(self.db, [state for step in steps for state in step.states])
+        for step in steps:
             self.answered.pop(step.row, None)
-            restate(self.db, step.states)
         self.place = min(self.place, self.rows.index(steps[0].row))
         return len(steps)
+
+
+def _is_open(found: Suggestion) -> bool:
+    """Whether there is something to decide on."""
+    return found.proposal.state in ("review", "proposed")

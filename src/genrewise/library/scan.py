@@ -188,9 +188,7 @@ def _rows(db: sqlite3.Connection, page: Sequence[Stand], model: int) -> dict[str
     marks = ", ".join("?" * len(keys))
     rows = db.execute(
         "SELECT id, path, size, mtime_ns, state, error, audio, EXISTS ("
-        " SELECT 1 FROM answers a WHERE a.audio = files.audio AND a.model = ?) AS answered,"
-        " ours != '[]' AND coalesce((SELECT w.state FROM writes w WHERE w.path = files.path"
-        " ORDER BY w.id DESC LIMIT 1), '') = 'undone' AS undone"
+        " SELECT 1 FROM answers a WHERE a.audio = files.audio AND a.model = ?) AS answered"
         f" FROM files WHERE path IN ({marks})",
         (model, *keys),
     )
@@ -198,12 +196,8 @@ def _rows(db: sqlite3.Connection, page: Sequence[Stand], model: int) -> dict[str
 
 
 def _differs(row: sqlite3.Row | None, stand: Stand) -> bool:
-    """Whether the catalogue has to be told of a file.
-
-    Undoing gives a file its time back too, and where that was kept when it was written nothing
-    tells it from the written one but the journal.
-    """
-    if row is None or row["state"] == "missing" or row["undone"]:
+    """Whether the catalogue has to be told of a file."""
+    if row is None or row["state"] == "missing":
         return True
     return not _as_it_was(row, stand)
 

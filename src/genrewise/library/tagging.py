@@ -211,6 +211,8 @@ def _disagreement(
     if len(counts) < 2:
         return None
     file = found[0].file
+    if not file.album and 2 * max(counts.values()) < len(picks):
+        return None  # a folder of this and that
     said = pick(together.probabilities, policy)
     return Disagreement(
         file.album or os.path.basename(os.path.dirname(file.path)),  # noqa: PTH119, PTH120

@@ -53,10 +53,12 @@ def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def lessons() -> Lessons:
-    """Patches of a few colours, and answers that follow from their means."""
+    """Patches of four chords, louder and softer, and answers that follow from their means."""
     rng = np.random.default_rng(0)
     n = 240
-    colours = rng.uniform(0.5, 2.5, (n, 1, 96)) + rng.uniform(0, 0.5, (n, 187, 96))
+    chords = 2.0 * (rng.random((4, 96)) < 0.2)  # narrow bands, which no equaliser hides
+    strength = rng.random((n, 4))
+    colours = (strength @ chords)[:, None] + rng.uniform(0.2, 0.7, (n, 187, 96))
     patches = colours.astype(np.float16)
     mean = patches.astype(np.float64).mean(axis=1)
     parts = []

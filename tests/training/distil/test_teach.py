@@ -10,7 +10,7 @@ from genrewise.training.distil.lessons import Lessons
 from genrewise.training.distil.student import POOLED, Student
 from genrewise.training.distil.teach import Plan, changed, goals_of, teach
 
-PLAN = Plan(epochs=3, batch_size=32, held_out=0.1)
+PLAN = Plan(epochs=6, batch_size=16, held_out=0.1)
 
 
 def test_goals_are_standardised(lessons: Lessons) -> None:
@@ -64,9 +64,9 @@ def test_a_student_learns_and_does_so_twice(lessons: Lessons) -> None:
     goals = goals_of(lessons)
     seen: list[int] = []
     student, history = teach(lessons, goals, PLAN, lambda n, _: seen.append(n))
-    assert seen == [0, 1, 2]
-    assert history[-1].loss < 0.8 * history[0].loss
-    assert history[-1].penultimate > 0.15
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert history[-1].loss < 0.5 * history[0].loss
+    assert min(history[-1].tags, history[-1].penultimate, history[-1].summary) > 0.5
     again, _ = teach(lessons, goals, PLAN)
     for a, b in zip(student.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
