@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import http.server
 import json
@@ -13,6 +12,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from pyarrow import parquet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and signals")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 #: Short files; of every fifty one is cut off and one is text.
-FILES = 300
+FILES = 1000
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +39,37 @@ def made(clusters: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few hundred short files, each of its own pitch."""
+    """A thousand short files, each of its own pitch: fifty in ``few``, the others in ``many``."""
     folder = tmp_path_factory.mktemp("music")
-    t = np.arange(3000) / 8000
+    t = np.arange(2000) / 8000
     for i in range(FILES):
-        path = folder / f"{'ab'[i % 2]}" / f"{i:03} ü.{('wav', 'flac', 'ogg')[i % 3]}"
+        path = folder / ("few" if i < 50 else "many") / f"{i:03} ü.{('wav', 'flac', 'ogg')[i % 3]}"
         path.parent.mkdir(exist_ok=True)
-        soundfile.write(path, np.sin(2 * np.pi * (200 + 10 * i) * t).astype(np.float32) / 2, 8000)
+        hz = 200 + 3 * (37 * i % FILES)
+        soundfile.write(path, np.sin(2 * np.pi * hz * t).astype(np.float32) / 2, 8000)
         if i % 50 == 0:
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
         if i % 50 == 1:
             path.write_text("no music\n")
     return folder
+
+
+@contextmanager
+def started(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A command in the background, in a session of its own; ended with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genrewise", *map(str, args)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        with process:
+            yield process
+    finally:
+        process.kill()
 
 
 def records(text: str) -> list[dict[str, Any]]:
@@ -65,13 +85,8 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
 ) -> None:
     monkeypatch.chdir(music)
     here = genrewise("--jsonl", ".")
-    command = [sys.executable, "-m", "genrewise", "classify", "--model", str(model), "--jsonl"]
-    with subprocess.Popen(
-        [*command, "--scheduler", made.address, "."],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    how = ("--model", model, "--jsonl", "--scheduler", made.address)
+    with started("classify", *how, ".") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         first = [process.stdout.readline() for _ in range(FILES // 4)]
@@ -79,19 +94,18 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
         there = "".join(first) + process.stdout.read()
         said = process.stderr.read()
     found = records(there)
-    assert len(found) == FILES
-    assert len({record["path"] for record in found}) == FILES
+    assert len(found) == len({record["path"] for record in found}) == FILES
     assert found == records(here.stdout)
     assert (process.returncode, said) == (here.returncode, here.stderr) != (0, "")
-    assert 6 <= sum(record["status"] == "failed" for record in found) <= 12
+    assert 20 <= sum(record["status"] == "failed" for record in found) <= 40
 
 
 def test_a_library_is_tagged_alike(in_library: Run, music: Path, made: Any, tmp_path: Path) -> None:
-    how = ("--json", "--all", "--min-confidence", "0.9", music / "a")
+    how = ("--json", "--all", "--min-confidence", "0.9", music / "few")
     here = in_library("tag", "--db", tmp_path / "here.db", *how)
     there = in_library("tag", "--db", tmp_path / "there.db", "--scheduler", made.address, *how)
     found = json.loads(there.stdout)
-    assert len(found) == FILES // 2
+    assert len(found) == 50
     assert {f["state"] for f in found} == {"proposed", "review", "failed"}
     assert found == json.loads(here.stdout)
     assert there.stderr == here.stderr
@@ -106,7 +120,7 @@ def test_a_renamed_file_is_known_again(
     """What a worker says of a file must not hide from the next scan that it was moved."""
     folder = tmp_path / "m"
     folder.mkdir()
-    (folder / "one.wav").write_bytes((music / "a" / "002 ü.ogg").read_bytes())
+    (folder / "one.wav").write_bytes((music / "few" / "002 ü.ogg").read_bytes())
     in_library("tag", "--scheduler", made.address, folder)
     (folder / "one.wav").rename(folder / "two.wav")
     done = in_library("tag", "--json", "--scheduler", "nonsense", folder)
@@ -114,16 +128,53 @@ def test_a_renamed_file_is_known_again(
 
 
 def test_features_are_the_same(in_library: Run, music: Path, made: Any, tmp_path: Path) -> None:
-    few = sorted((music / "b").glob("*9*"))[:20]
-    tables = []
-    for name, more in {"here": (), "there": ("--scheduler", made.address)}.items():
-        out = tmp_path / f"{name}.csv"
-        done = in_library("features", "--layout", "statistics", "-o", out, *more, *few)
-        assert done.returncode == 0, done.stderr
-        with out.open(newline="") as file:
-            tables.append(list(csv.reader(file)))
-    assert len(tables[0]) == len(few) + 1
-    assert tables[0] == tables[1]
+    few = sorted((music / "few").glob("*9*"))
+    how = ("features", "--layout", "statistics")
+    assert in_library(*how, "-o", tmp_path / "here.parquet", *few).returncode == 0
+    folder = tmp_path / "there"
+    there = (*how, "--scheduler", made.address, "--parquet", folder)
+    done = in_library(*there, *few[:4])
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"4 rows of 4 tracks in {folder}\n",
+        "",
+    )
+    done = in_library(*there, "--resume", *few)
+    rest = len(few) - 4
+    assert done.stdout == f"{rest} rows of {rest} tracks in {folder}, 4 done before\n"
+    tables = [
+        parquet.read_table(place).to_pylist() for place in (tmp_path / "here.parquet", folder)
+    ]
+    assert len(tables[0]) == len(few)
+    assert [row | {"path_bytes": None} for row in tables[0]] == tables[1]
+
+
+def test_what_was_interrupted_goes_on(
+    genrewise: Run, model: Path, music: Path, made: Any, tmp_path: Path
+) -> None:
+    """Ctrl-C in the middle keeps what is there; the same command does the rest once."""
+    folder = tmp_path / "out"
+    how = ("--parquet", folder, "--resume", "--scheduler", made.address)
+    # The list on standard input never ends, so that the run does not either.
+    with started("classify", "--model", model, *how, music / "few", "-") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "001 ü" in line:  # the first batches are through
+                break
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.stderr.read().splitlines()[-1] == "interrupted"
+        assert process.wait(30) == 130
+    before = parquet.read_table(folder).num_rows
+    assert 2 <= before <= 50
+    done = genrewise(*how, music / "few")
+    assert done.stderr.endswith(f" {before} done before\n") or before == 50
+    found = {row["path"]: row for row in parquet.read_table(folder).to_pylist()}
+    here = records(genrewise("--jsonl", music / "few").stdout)
+    assert parquet.read_table(folder).num_rows == len(found) == len(here) == 50
+    for record in here:
+        row = found[record["path"]]
+        assert (row["status"], row["genre"]) == (record["status"], record["genre"])
+        assert (row["probabilities"] or {}) == pytest.approx(record["probabilities"], abs=1e-6)
 
 
 # ------------------------------------------------------------------ addresses
@@ -147,15 +198,15 @@ def address(music: Path) -> Iterator[str]:
 def test_files_by_address(
     genrewise: Run, music: Path, made: Any, address: str, tmp_path: Path
 ) -> None:
-    song = music / "a" / "002 ü.ogg"
+    song = music / "few" / "002 ü.ogg"
     with zipfile.ZipFile(tmp_path / "songs.zip", "w") as archive:
         archive.write(song, "song.ogg")
     given = [
         str(song),
         song.as_uri().replace("%20", " ").replace("%C3%BC", "ü"),
-        f"{address}/a/002%20%C3%BC.ogg",
+        f"{address}/few/002%20%C3%BC.ogg",
         f"zip://song.ogg::file://{tmp_path}/songs.zip",
-        f"simplecache::{address}/a/002%20%C3%BC.ogg",
+        f"simplecache::{address}/few/002%20%C3%BC.ogg",
         f"{address}/gone.ogg",
         "memory://nothing.ogg",
         "s4://bucket/song.ogg",
@@ -206,22 +257,16 @@ def test_without_dask(model: Path, music: Path) -> None:
 
 @pytest.mark.usefixtures("clusters")
 def test_a_cluster_of_its_own(genrewise: Run, music: Path) -> None:
-    done = genrewise("--jsonl", "--scheduler", "local", "--workers", "1", music / "a")
-    assert len(records(done.stdout)) == FILES // 2
-    assert done.stderr.splitlines()[-1] == "150 files: 146 ok, 4 failed"
+    done = genrewise("--jsonl", "--scheduler", "local", "--workers", "1", music / "few")
+    assert len(records(done.stdout)) == 50
+    assert done.stderr.splitlines()[-1] == "50 files: 49 ok, 1 failed"
 
 
 def test_ctrl_c_is_one_line_and_leaves_nobody_behind(
     clusters: ModuleType, model: Path, music: Path
 ) -> None:
-    command = [sys.executable, "-m", "genrewise", "classify", "--model", str(model), "--jsonl"]
-    with subprocess.Popen(
-        [*command, "--scheduler", "local", "--workers", "1", *[str(music)] * 40],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    how = ("--model", model, "--jsonl", "--scheduler", "local", "--workers", "1")
+    with started("classify", *how, *[music] * 40) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         below = clusters.tree(process.pid)[1:]

@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 import click
 
 from genrewise import engine
-from genrewise.bundle import find, head, read
+from genrewise.bundle import BundleInfo, find, head, read
 from genrewise.cli.engines import chosen, scheduler_option
 from genrewise.cli.options import model_option, no_colour_option, seconds, size, windows
 from genrewise.cli.output import Progress, ready_stdout, say
-from genrewise.cli.parquet import Done, ParquetFolder
+from genrewise.cli.parquet import Done, RecordFolder, check_parquet, parquet_options
 from genrewise.cli.paths import Tally, expand, is_url, read_list
 from genrewise.cli.results import Writer, writer
 from genrewise.defaults import LISTEN
@@ -165,20 +165,22 @@ def _show(
     shown.close()
 
 
+def _made_by(about: BundleInfo, digest: str, job: dict[str, Any]) -> str:
+    """What records depend on: the model, and what was said of how to listen."""
+    said = (f"{key.replace('_', ' ')} {value}" for key, value in job.items() if value)
+    return ", ".join([f"{about.name} {digest[:16]}", *said])
+
+
 def _output(
-    model: Path, parquet: Path | None, resume: bool, form: str | None, how: dict[str, Any]
+    model: Path, parquet: Path | None, resume: bool, job: dict[str, Any], **how: Any
 ) -> tuple[AbstractContextManager[Writer], Done]:
     """Where records go, and what was done before."""
-    if resume and parquet is None:
-        raise click.UsageError("--resume without a folder to go on with. Give --parquet DIR")
+    check_parquet(parquet, resume, f"--{how['form']}" if how["form"] else "")
     if parquet is None:
-        return nullcontext(writer(form or "table", ready_stdout(), **how)), Done()
-    if form:
-        raise click.UsageError(f"--{form} and --parquet; expected one of them")
+        return nullcontext(writer(how.pop("form") or "table", ready_stdout(), **how)), Done()
     found = read(model)
-    name = f"{found.info.name} {found.digest[:16]}"
-    folder = ParquetFolder(parquet, found.info.labels, name, resume)
-    return folder, folder.done()
+    folder = RecordFolder(parquet, _made_by(found.info, found.digest, job), found.info.labels)
+    return folder, folder.done(resume)
 
 
 def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -193,13 +195,7 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
 @click.option("--json", "form", flag_value="json", help="One JSON array.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="One JSON object a line, as they come.")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values.")
-@click.option(
-    "--parquet",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Parquet files in a folder, as they come.",
-)
-@click.option("--resume", is_flag=True, help="Leave out what stands in DIR already.")
+@parquet_options
 @click.option("--timeline", is_flag=True, help="Also the genre over time.")
 @click.option(
     "--top",
@@ -279,7 +275,7 @@ def classify(
         raise click.UsageError("nothing to classify. Give files, folders, or - for a list")
     run, found, counts = chosen(scheduler, workers), find(model), _Counts()
     how = {"top": top, "timeline": job["timeline"], "several": head(found).multi_label}
-    output, done = _output(found, parquet, resume, form, how)
+    output, done = _output(found, parquet, resume, job, form=form, **how)
     # The rows themselves show how far it is.
     hidden = parquet is None and sys.stdout.isatty()
     threads = 1 if scheduler else _threads(paths, files_from)
