@@ -73,7 +73,7 @@ def watch(command: Sequence[str | Path], poll: float = 0.0) -> Watched:
     )
     together = 0.0
     while poll:
-        sizes = [_sizes(pid) for pid in _tree(process.pid)]
+        sizes = [_sizes(pid) for pid in tree(process.pid)]
         together = max(together, sum(own for own, _ in sizes) + max(held for _, held in sizes))
         done, status, usage = os.wait4(process.pid, os.WNOHANG)
         if done:
@@ -88,13 +88,13 @@ def watch(command: Sequence[str | Path], poll: float = 0.0) -> Watched:
     return Watched(seconds, usage.ru_maxrss / 1024, together)
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
     """A process and its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):
             for child in (task / "children").read_text().split():
-                found += _tree(int(child))
+                found += tree(int(child))
     return found
 
 
