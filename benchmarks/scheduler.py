@@ -12,8 +12,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from common import GENREWISE, Row, alternate, median, music, save, tree, write_mp3
 from genrewise import list_models
@@ -54,11 +57,24 @@ class Cost:
         )
 
 
+def programs(pid: int, name: str) -> list[int]:
+    """Processes below one whose command line has a name in it."""
+    below = {pid: Path(f"/proc/{pid}/cmdline") for pid in tree(pid)[1:]}
+    return [pid for pid, place in below.items() if name in read(place)]
+
+
+def read(place: Path) -> str:
+    """A file of ``/proc``; empty where its process has ended."""
+    with suppress(OSError):
+        return place.read_text()
+    return ""
+
+
 def cluster_cpu(host: int) -> tuple[float, float]:
     """CPU seconds of a cluster's own processes, and of those below them that have ended."""
     own = ended = 0.0
     for pid in tree(host):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
         own += (int(fields[11]) + int(fields[12])) / TICKS
         ended += (int(fields[13]) + int(fields[14])) / TICKS
     return own, ended
@@ -85,9 +101,9 @@ def here(folder: Path, files: Path, model: str = MODEL) -> Cost:
 
 def there(folder: Path, files: Path, address: str, host: int) -> Cost:
     """By the cluster; its processes that decode have ended before and after."""
-    idle, before = len(tree(host)), cluster_cpu(host)
+    before = cluster_cpu(host)
     seconds, client = classify(folder, files, MODEL, "--scheduler", address)
-    while len(tree(host)) > idle:
+    while programs(host, "exec_process"):
         time.sleep(0.05)
     own, ended = (b - a for a, b in zip(before, cluster_cpu(host), strict=True))
     return Cost(seconds, ended, client, own)
@@ -100,7 +116,7 @@ def batch(folder: Path, seconds: float, count: int) -> Path:
     for i in range(count):
         song = folder / f"{seconds:g}s-{i % DIFFERENT}.mp3"
         if not song.exists():
-            write_mp3(song, music(seconds, i))
+            write_mp3(song, np.tile(music(PREVIEW, i), (round(seconds / PREVIEW), 1)))
         os.link(song, below / f"{i:05}.mp3")
     return below
 
@@ -109,7 +125,7 @@ def compared(folder: Path) -> tuple[list[Cost], list[Cost], list[Cost], list[Cos
     """Runs here, few and many, and there, few and many."""
     few, many = batch(folder, PREVIEW, FEW), batch(folder, PREVIEW, PREVIEWS)
     with local(WORKERS) as address:
-        (host,) = (pid for pid in tree(os.getpid())[1:] if "dask_cluster" in command_of(pid))
+        (host,) = programs(os.getpid(), "dask_cluster")
         there(folder, few, address, host)  # once for the page cache and Dask's own first time
         runs = [
             lambda: here(folder, few),
@@ -119,11 +135,6 @@ def compared(folder: Path) -> tuple[list[Cost], list[Cost], list[Cost], list[Cos
         ]
         a, b, c, d = alternate(runs, ROUNDS)
     return a, b, c, d
-
-
-def command_of(pid: int) -> str:
-    """The command line of a process."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
 def middle(costs: Sequence[Cost]) -> Cost:

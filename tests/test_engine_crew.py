@@ -34,7 +34,7 @@ def batch(*items: Any, limit: float | None = None) -> bytes:
 
 
 def answer(run: str, *items: Any, **how: Any) -> Any:
-    return pickle.loads(work(run, __version__, batch(*items, **how)))
+    return pickle.loads(work(run, batch(*items, **how)))
 
 
 @pytest.fixture
@@ -125,13 +125,6 @@ def test_threads_have_processes_of_their_own(told: str) -> None:
 
 def test_a_run_that_nobody_spoke_of() -> None:
     assert answer("nobody", ("square", 2)) == ("unknown",)
-
-
-def test_another_version(told: str) -> None:
-    kind, where, name, parts = pickle.loads(work(told, "99.0", batch(("square", 2))))
-    assert (kind, name) == ("refused", "GenrewiseError")
-    assert parts[:2] == (f"genrewise {__version__}", "99.0, as the client has")
-    assert where
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,25 @@ def test_an_endless_source_is_taken_as_it_is_needed(run: Run, jobs: ModuleType) 
     assert taken <= 50 + engine_dask.AHEAD * 2 * 64
 
 
+def test_an_item_that_takes_long_holds_up_no_more_than_memory_has_room_for(
+    run: Run, jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_dask, "MOST_AHEAD", 40)
+    taken = 0
+
+    def endless() -> Iterator[Any]:
+        nonlocal taken
+        yield ("sleep", 2.0, "late")
+        while True:
+            taken += 1
+            yield ("square", taken)
+
+    outcomes = run(jobs.setup, endless())
+    assert next(outcomes).value == "late"
+    outcomes.close()  # type: ignore[attr-defined]
+    assert taken <= 40 + 64  # the last batch may be as large as those before it
+
+
 @linux
 def test_a_source_may_wait_for_answers(run: Run, jobs: ModuleType) -> None:
     reads, writes = os.pipe()
@@ -285,7 +304,8 @@ def test_a_scheduler_that_goes_away(clusters: ModuleType, jobs: ModuleType, tmp_
     folder = clusters.__file__.rpartition(os.sep)[0]
     with clusters.cluster(tmp_path, 1, [folder]) as found:
         address = found.address
-        outcomes = engine_dask.run(jobs.setup, [("square", 2), ("hang",)], scheduler=address)
+        wanted = [("square", 2), ("sleep", 60)]
+        outcomes = engine_dask.run(jobs.setup, wanted, scheduler=address)
         assert next(outcomes).value == 4
         os.kill(found.scheduler.pid, signal.SIGKILL)
         with pytest.raises(GenrewiseError, match=rf"^the scheduler {address} went away\. Start"):
@@ -301,7 +321,8 @@ def test_workers_that_are_gone_for_long(
     folder = clusters.__file__.rpartition(os.sep)[0]
     with clusters.cluster(tmp_path, 0, [folder]) as found:
         only = found.add(clusters.WORKER, "--no-nanny")
-        outcomes = engine_dask.run(jobs.setup, [("square", 2), ("hang",)], scheduler=found.address)
+        wanted = [("square", 2), ("sleep", 60)]
+        outcomes = engine_dask.run(jobs.setup, wanted, scheduler=found.address)
         assert next(outcomes).value == 4
         only.kill()
         with pytest.raises(GenrewiseError, match=r"no worker for 1 s; expected one\. Start some"):

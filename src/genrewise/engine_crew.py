@@ -25,7 +25,6 @@ from typing import Any
 
 from genrewise import __version__, engine
 from genrewise.cache import cache_dir
-from genrewise.errors import GenrewiseError
 from genrewise.files import replace_file
 from genrewise.worker import describe
 
@@ -283,14 +282,12 @@ def end(run: str) -> None:
         crew.end()
 
 
-def work(run: str, wanted: str, batch: bytes) -> bytes:
+def work(run: str, batch: bytes) -> bytes:
     """What Dask calls: a batch of items in, what came of them out.
 
     Parameters
     ----------
     run : str
-    wanted : str
-        The client's version of genrewise.
     batch : bytes
         A list of :data:`Task`, pickled, so that Dask need not look into it.
 
@@ -304,8 +301,6 @@ def work(run: str, wanted: str, batch: bytes) -> bytes:
     if crew is None:
         return pickle.dumps(("unknown",))
     try:
-        if __version__ != wanted:
-            raise GenrewiseError(f"genrewise {__version__}", f"{wanted}, as the client has")
         return pickle.dumps(("done", *crew.work(pickle.loads(batch))))
     except Ended:
         return pickle.dumps(("unknown",))

@@ -38,8 +38,9 @@ __all__ = ["BatchSize", "run"]
 BATCH_SECONDS, SLOT_SECONDS = 2.0, 0.01
 #: Items in a batch at the most: what is lost with a worker, and what is held in memory.
 MOST_ITEMS = 500
-#: Batches a slot that wait or are worked on, and those with the ones done out of turn.
-UNDER_WAY, AHEAD = 2, 16
+#: Batches a slot that wait or are worked on, those with the ones done out of turn, and the
+#: items in these at the most, some kilobytes each.
+UNDER_WAY, AHEAD, MOST_AHEAD = 2, 16, 500_000
 #: Seconds to wait for another worker after the last.
 NEXT_WORKER = 300.0
 #: Seconds between two looks at how many workers there are, and for telling them that it is over.
@@ -192,7 +193,8 @@ class _Run:
     def _has_room(self) -> bool:
         slots = max(1, self.slots)
         few = len(self.under_way) < UNDER_WAY * slots and len(self.batches) < AHEAD * slots
-        return few and not self.exhausted
+        ahead = self.taken - self.batches[0].first if self.batches else 0
+        return few and ahead < MOST_AHEAD and not self.exhausted
 
     def _take(self, source: Iterator[Any]) -> bool:
         """Take a batch of items and send it; False where there are none now."""
@@ -223,10 +225,7 @@ class _Run:
         key = f"genrewise-{self.name}-{self.sent}"
         self.under_way[key] = batch
         batch.future = self.client.submit(
-            engine_crew.work,
-            *(self.name, __version__, batch.tasks(self.time_limit)),
-            key=key,
-            pure=False,
+            engine_crew.work, self.name, batch.tasks(self.time_limit), key=key, pure=False
         )
         batch.future.add_done_callback(self._ring)
 
