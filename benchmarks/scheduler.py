@@ -181,7 +181,8 @@ def scale(tracks: dict[str, float], preview: float, share: float, row: float) ->
     for name, count in SCALES.items():
         for what, cost in each.items():
             hours = cost * count / 3600
-            rows.append(Row(f"{name} {what}", f"{hours:,.0f} core-hours, ${hours * DOLLARS:,.0f}"))
+            dollars = f"${hours * DOLLARS:,.{2 * (hours < 100)}f}"
+            rows.append(Row(f"{name} {what}", f"{hours:,.0f} core-hours, {dollars}"))
         rows.append(Row(f"{name} rows of Parquet", f"{row * count / 1e9:,.1f} GB"))
     return rows
 
