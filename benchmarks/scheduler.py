@@ -16,17 +16,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from common import GENREWISE, Row, alternate, median, music, save, tree, write_mp3
 from genrewise import list_models
 from genrewise.dask_cluster import local
+from memory import mix
 
 WORKERS, ROUNDS = 2, 3
 MODEL, LARGE = "small-gtzan-v1", "musicnn-gtzan-v1"
-#: Seconds of a preview and of a track, and how many files of each are in a run.
-PREVIEW, TRACK = 30.0, 240.0
-PREVIEWS, TRACKS, FEW, DIFFERENT = 600, 80, 20, 8
+#: Seconds of a preview and of a track, and how many of them a small and a large run has.
+PREVIEW, TRACK = 30, 240
+FEW, MANY = {PREVIEW: 20, TRACK: 4}, {PREVIEW: 300, TRACK: 24}
+#: Files that differ; the others are further names of these.
+DIFFERENT = 8
 #: Tracks, and what an hour of a core is taken to cost, for the sums of the page.
 SCALES = {"10⁶": 10**6, "10⁸": 10**8}
 DOLLARS = 0.05
@@ -109,21 +110,23 @@ def there(folder: Path, files: Path, address: str, host: int) -> Cost:
     return Cost(seconds, ended, client, own)
 
 
-def batch(folder: Path, seconds: float, count: int) -> Path:
-    """A folder of `count` names for a few songs."""
-    below = folder / f"{seconds:g}s-{count}"
-    below.mkdir()
-    for i in range(count):
-        song = folder / f"{seconds:g}s-{i % DIFFERENT}.mp3"
-        if not song.exists():
-            write_mp3(song, np.tile(music(PREVIEW, i), (round(seconds / PREVIEW), 1)))
-        os.link(song, below / f"{i:05}.mp3")
-    return below
+def batches(folder: Path, seconds: int) -> tuple[Path, Path]:
+    """Two folders, of few names and of many, for a few songs of so many seconds."""
+    if seconds == PREVIEW:
+        songs = [write_mp3(folder / f"{i}.mp3", music(seconds, i)) for i in range(DIFFERENT)]
+    else:
+        songs = [mix(folder / "mix.mp3", seconds // 60)]
+    few, many = ((folder / f"{seconds}-{n[seconds]}", n[seconds]) for n in (FEW, MANY))
+    for below, count in (few, many):
+        below.mkdir()
+        for i in range(count):
+            os.link(songs[i % len(songs)], below / f"{i:05}.mp3")
+    return few[0], many[0]
 
 
 def compared(folder: Path) -> tuple[list[Cost], list[Cost], list[Cost], list[Cost]]:
     """Runs here, few and many, and there, few and many."""
-    few, many = batch(folder, PREVIEW, FEW), batch(folder, PREVIEW, PREVIEWS)
+    few, many = batches(folder, PREVIEW)
     with local(WORKERS) as address:
         (host,) = programs(os.getpid(), "dask_cluster")
         there(folder, few, address, host)  # once for the page cache and Dask's own first time
@@ -142,23 +145,23 @@ def middle(costs: Sequence[Cost]) -> Cost:
     return Cost(*(median(getattr(c, k) for c in costs) for k in Cost.__dataclass_fields__))
 
 
-def track_cost(folder: Path, model: str) -> float:
+def track_cost(folder: Path, few: Path, many: Path, model: str) -> float:
     """CPU seconds of a whole track, by processes of this machine."""
-    few, many = (folder / f"{TRACK:g}s-{n}" for n in (FEW, TRACKS))
     pair = alternate([lambda: here(folder, few, model), lambda: here(folder, many, model)], ROUNDS)
-    return middle(pair[1]).less(middle(pair[0]), TRACKS - FEW).cpu
+    return middle(pair[1]).less(middle(pair[0]), MANY[TRACK] - FEW[TRACK]).cpu
 
 
 def parquet_bytes(folder: Path) -> float:
     """Bytes of Parquet a file, of the largest run."""
     outs = folder.glob("*/out")
-    return max(sum(p.stat().st_size for p in out.iterdir()) for out in outs) / PREVIEWS
+    return max(sum(p.stat().st_size for p in out.iterdir()) for out in outs) / MANY[PREVIEW]
 
 
 def scheduling(runs: Sequence[list[Cost]]) -> tuple[list[Row], Cost, float]:
     """Rows on what Dask costs, a preview's cost on the cluster, and Dask's share of it."""
     few, many, dask_few, dask_many = map(middle, runs)
-    mine, theirs = (a.less(b, PREVIEWS - FEW) for a, b in ((many, few), (dask_many, dask_few)))
+    files = MANY[PREVIEW] - FEW[PREVIEW]
+    mine, theirs = many.less(few, files), dask_many.less(dask_few, files)
     share = (theirs.client + theirs.rest) / theirs.cpu
     rows = [
         Row("a song of 30 s by the local engine, CPU", f"{1000 * mine.cpu:.1f} ms"),
@@ -195,10 +198,9 @@ def main() -> None:
         folder = Path(name)
         runs = compared(folder)
         row = parquet_bytes(folder)
-        for count in (FEW, TRACKS):
-            batch(folder, TRACK, count)
-        tracks = {model: track_cost(folder, model) for model in models}
-        size = (folder / f"{TRACK:g}s-0.mp3").stat().st_size
+        few, many = batches(folder, TRACK)
+        tracks = {model: track_cost(folder, few, many, model) for model in models}
+        size = (folder / "mix.mp3").stat().st_size
     rows, preview, share = scheduling(runs)
     kept = {
         "workers": WORKERS,
