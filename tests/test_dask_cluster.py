@@ -115,6 +115,10 @@ def test_one_of_our_own(clusters: ModuleType) -> None:
         with connected(address) as client:
             client.wait_for_workers(2, timeout=60)
             assert list(client.nthreads().values()) == [1, 1]
+            settings = client.run(lambda: __import__("dask").config.get("distributed"))
+        for found in settings.values():
+            assert found["admin"]["tick"]["interval"] == "1s"
+            assert found["worker"]["profile"]["enabled"] is False
         if sys.platform == "linux":
             assert os.getsid(host) != os.getsid(0)
     clusters.until(lambda: not any(map(clusters.command, below)))

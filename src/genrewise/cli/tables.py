@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 
 import click
 
+from genrewise import engine
 from genrewise.cli.output import ready_stdout
 from genrewise.errors import DatasetError, MissingExtra
 
@@ -21,13 +22,14 @@ _BATCH = 1000
 
 
 def pyarrow() -> Any:
-    """The module.
+    """The module, which starts threads: workers are spawned from then on, and not forked.
 
     Raises
     ------
     MissingExtra
         It is not installed.
     """
+    engine.dismiss()  # what was forked before would wait for work in vain
     try:
         return import_module("pyarrow")
     except ModuleNotFoundError as error:
