@@ -384,8 +384,9 @@ class _Pool:
             limit = worker.job.limit if worker.job and worker.ready else SETUP_LIMIT
             text = f"no answer within {limit:g} s; expected one. Raise the time limit"
             self._bury(worker, "timeout", text)
-        elif self.memory_limit and worker.job and worker.held() > self.memory_limit:
-            megabytes = self.memory_limit / 2**20
+        # What loading takes is told apart, in `_hear`.
+        elif (most := self.memory_limit) and worker.ready and worker.job and worker.held() > most:
+            megabytes = most / 2**20
             text = f"took more than {megabytes:.0f} MB of memory. Raise the memory limit"
             self._bury(worker, "memory", text)
 

@@ -406,6 +406,5 @@ def test_progress_covers_all_that_takes_time(
     assert bars.shown == [
         ("files looked at", 18, everything),
         ("files", 18, everything),
-        ("fits", 2, [1, 2]),
-        ("fits", 2, [1, 2]),
+        ("fits", 4, [1, 2, 3, 4]),
     ]

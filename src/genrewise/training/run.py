@@ -209,10 +209,8 @@ def _whole(
     names: tuple[str, ...],
     tested: Sequence[Mapping[str, Any]],
     step: Step,
-) -> Whole | None:
-    """The mix that was chosen, out of fold over all items; None where it is not done by folds."""
-    if recipe.fit.choose != "folds":
-        return None
+) -> Whole:
+    """The mix that was chosen, out of fold over all items."""
     everything = replace(problem, pool=tuple(sorted({*problem.pool, *problem.test})), test=())
     model = recipe.model.model_copy(update={"candidates": (names,)})
     alone = recipe.model_copy(update={"model": model})
@@ -225,6 +223,11 @@ def _whole(
     }
     share = coverage_at_risk(*_tracks_of(tested)[:2], 0.05)
     return Whole(choice.best.temperature, unknown, scores, share, len(choice.best.items))
+
+
+def _part(step: Step, number: int, parts: int) -> Step:
+    """Progress of one of several passes of equal length, told as progress of all."""
+    return lambda done, of: step(number * of + done, parts * of)
 
 
 def _tracks_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[bool], list[str]]:
@@ -266,16 +269,18 @@ def run(
 
     if not open_test:
         problem = replace(problem, test=())
-    choice = choose(problem, recipe, tell, step)
+    again = recipe.fit.refit == "all" and bool(problem.test)
+    twice = again and recipe.fit.choose == "folds"
+    choice = choose(problem, recipe, tell, _part(step, 0, 1 + twice))
     best = choice.best
     unknown, validation, predictions = _judged(problem, recipe, choice)
     fitted, test, more = _open_test(problem, recipe, choice, unknown, tell)
     whole = None
-    if recipe.fit.refit == "all" and problem.test:
+    if again:
         tell("refitted on training, validation and test with the same settings")
         fitted = fit_pool(problem, recipe, best.names, (*problem.pool, *problem.test))
-        whole = _whole(problem, recipe, best.names, more, step)
-        if whole:
+        if twice:
+            whole = _whole(problem, recipe, best.names, more, _part(step, 1, 2))
             tell(f"out of fold over all of them {whole.scores['clip']['accuracy']:.3f} by clip")
     return Run(
         recipe, problem, best, choice.table, unknown, validation, test, predictions + more,
