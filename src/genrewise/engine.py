@@ -361,8 +361,7 @@ class _Pool:
         pause = min((w.deadline() for w in self.workers), default=float("inf")) - now
         if self.memory_limit is not None and any(w.job for w in self.workers):
             pause = min(pause, MEMORY_LOOK)
-        handles: list[Any] = [w.pipe for w in self.workers]
-        handles += [w.process.sentinel for w in self.workers]
+        handles: list[Any] = [h for w in self.workers for h in (w.pipe, w.process.sentinel)]
         if self.waiting is not None:
             handles.append(self.waiting.fd)
         connection.wait(handles, None if pause == float("inf") else max(0.0, pause))
