@@ -77,7 +77,7 @@ def watch(command: Sequence[str | Path], poll: float = 0.0, codes: Sequence[int]
     )
     together = 0.0
     while poll:
-        sizes = [_sizes(pid) for pid in _tree(process.pid)]
+        sizes = [_sizes(pid) for pid in tree(process.pid)]
         together = max(together, sum(own for own, _ in sizes) + max(held for _, held in sizes))
         done, status, usage = os.wait4(process.pid, os.WNOHANG)
         if done:
@@ -93,13 +93,13 @@ def watch(command: Sequence[str | Path], poll: float = 0.0, codes: Sequence[int]
     return Watched(seconds, usage.ru_maxrss / 1024, together, cpu)
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
     """A process and its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):
             for child in (task / "children").read_text().split():
-                found += _tree(int(child))
+                found += tree(int(child))
     return found
 
 

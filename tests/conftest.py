@@ -32,3 +32,13 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import engine_jobs
 
     return engine_jobs
+
+
+@pytest.fixture(scope="session")
+def clusters() -> ModuleType:
+    """The functions that start Dask; tests that need it are skipped by name where it is absent."""
+    pytest.importorskip("distributed", reason="no Dask: install the extra [dask]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tests")
+        import dask_processes
+    return dask_processes

@@ -43,6 +43,12 @@ def _die(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
+def _die_above(number: int) -> None:
+    """Kill the process that watches this one."""
+    os.kill(os.getppid(), number)
+    time.sleep(60)
+
+
 def _fail(name: str) -> None:
     raise {
         "audio": AudioError("a.mp3: 0 bytes", "an audio file", "copy it again"),
@@ -82,6 +88,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "sleep": _sleep,
     "hang": _hang,
     "die": _die,
+    "die above": _die_above,
     "fail": _fail,
     "eat": _eat,
     "unpicklable": _unpicklable,

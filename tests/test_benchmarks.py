@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-MODULES = ("cold", "common", "features", "memory", "peer", "warm")
+MODULES = ("cold", "common", "features", "memory", "peer", "scheduler", "warm")
 
 
 @pytest.fixture
@@ -148,3 +149,44 @@ def test_features_hold_their_promise() -> None:
     kept = values("features")
     assert kept["log_mel"]["ratio"] >= 2
     assert kept["gtzan57"]["ratio"] >= 6
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_what_a_file_costs_leaves_the_start_out() -> None:
+    from scheduler import Cost, middle, scale
+
+    few, many = Cost(2.0, 3.0, 1.0, 0.5), Cost(12.0, 23.0, 1.25, 0.75)
+    each = many.less(few, 100)
+    assert [each.seconds, each.work, each.client, each.rest] == [0.1, 0.2, 0.0025, 0.0025]
+    assert each.cpu == pytest.approx(0.205)
+    assert middle([few, many, Cost(4.0, 0.0, 9.0, 9.0)]) == Cost(4.0, 3.0, 1.25, 0.75)
+    rows = {row.what: row.figure for row in scale({"m": 0.35}, 0.036, 0.01, 600.0)}
+    assert rows["10⁶ previews of 30 s, small-gtzan-v1"] == "10 core-hours, $0.50"
+    assert rows["10⁸ tracks of 4 minutes, m"] == "9,820 core-hours, $491"
+    assert rows["10⁸ rows of Parquet"] == "60.0 GB"
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_cpu_time_is_that_of_all_processes_below() -> None:
+    from scheduler import cluster_cpu, programs
+
+    spin = "import time; e = time.process_time() + 0.3\nwhile time.process_time() < e: pass\n"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}])\n{spin}"
+    command = [sys.executable, "-c", f"{script}print('spun', flush=True); sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"spun\n"
+        own, ended = cluster_cpu(process.pid)
+        assert programs(process.pid, "nothing like it") == []
+        assert process.pid in programs(os.getpid(), "spun")
+        process.communicate()
+    assert 0.28 <= own < 1.5
+    assert 0.28 <= ended < 1.5
+
+
+def test_scheduling_holds_its_promise() -> None:
+    kept = values("scheduler")
+    assert kept["share"] < 0.02
+    runs = kept["runs"]
+    assert {len(costs) for costs in runs.values()} == {3}

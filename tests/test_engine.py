@@ -26,7 +26,7 @@ def square_all(jobs: ModuleType, n: int, **how: Any) -> list[Outcome]:
     return list(run(jobs.setup, [("square", i) for i in range(n)], **how))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "exec"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_values_come_in_the_order_of_the_items(jobs: ModuleType, method: str, workers: int) -> None:
     found = square_all(jobs, 20, workers=workers, method=method)

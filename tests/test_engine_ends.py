@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
 
 @linux
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "exec"])
 def test_ctrl_c_ends_everything_quietly(jobs: ModuleType, tmp_path: Path, method: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(here=str(HERE), method=method))
@@ -66,7 +66,7 @@ def test_ctrl_c_ends_everything_quietly(jobs: ModuleType, tmp_path: Path, method
 
 
 @linux
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "exec"])
 def test_no_worker_outlives_a_killed_parent(jobs: ModuleType, tmp_path: Path, method: str) -> None:
     script = tmp_path / "script.py"
     text = SCRIPT.format(here=str(HERE), method=method)

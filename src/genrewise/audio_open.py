@@ -52,11 +52,14 @@ class Handle(io.RawIOBase):
         The first 4096 bytes.
     error : str
         Why reading failed; empty while it did not.
+    held : object
+        What must stay as long as the handle is open.
     """
 
     def __init__(self, inner: Any, name: str, owned: bool = True) -> None:
         super().__init__()
         self._inner, self.name_shown, self._owned, self.error = inner, name, owned, ""
+        self.held: Any = None
         self.size = self.seek(0, os.SEEK_END)
         self.seek(0)
         self.head = self.read(HEAD) or b""
@@ -171,7 +174,9 @@ def open_source(source: Source) -> Handle:
     if isinstance(source, bytes | bytearray | memoryview):
         handle = Handle(io.BytesIO(source), name)
     elif isinstance(source, str) and _ADDRESS.match(source) and not _local(source):
-        handle = _seekable(_open_address(source, name), name, owned=True)
+        file, system = _open_address(source, name)
+        handle = _seekable(file, name, owned=True)
+        handle.held = system
     elif isinstance(source, str | os.PathLike):
         handle = Handle(_open_path(_local(source) or source, name), name)
     elif hasattr(source, "read") and not isinstance(source, io.TextIOBase):
@@ -210,13 +215,15 @@ def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
         raise AudioError(f"{name}: {_reason(error)}", EXPECTED) from None
 
 
-def _open_address(address: str, name: str) -> Any:
+def _open_address(address: str, name: str) -> tuple[Any, Any]:
+    """A file, and what it reads through: an archive is closed with its file system."""
     try:
         import fsspec
     except ModuleNotFoundError as error:
         raise MissingExtra("reading from an address", "url", error.name or "") from None
     try:
-        return fsspec.open(address, "rb").open()
+        opened = fsspec.open(address, "rb")
+        return opened.open(), opened.fs
     except ImportError as error:
         raise MissingExtra(f"reading {name}: {_reason(error)}", "url") from None
     except Exception as error:  # each file system of fsspec raises its own

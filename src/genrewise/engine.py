@@ -49,7 +49,7 @@ __all__ = [
 
 Kind = Literal["ok", "failed", "timeout", "crashed", "memory"]
 Setup = Callable[[], Callable[[Any], Any]]
-Limit = float | Callable[[Any], float] | None
+Limit = float | Callable[[Any], float | None] | None
 
 #: Items taken beyond the one whose outcome is due: bounds memory, hides a slow item.
 AHEAD = 128
@@ -157,6 +157,10 @@ def rebuild(name: str, parts: tuple[str, str, str]) -> GenrewiseError:
 
 def _method(name: str | None) -> Any:
     """The multiprocessing context: fork where that is safe, else spawn."""
+    if name == "exec":
+        from genrewise import exec_process
+
+        return exec_process
     if name is None:
         tasks = Path("/proc/self/task")
         single = sys.platform == "linux" and len(list(tasks.iterdir())) == 1
@@ -329,8 +333,7 @@ class _Pool:
             if not isinstance(item, Refused):
                 limit = self.time_limit(item) if callable(self.time_limit) else self.time_limit
                 return _Job(self.taken - 1, item, limit)
-            index = self.taken - 1
-            code = item.exit_code
+            index, code = self.taken - 1, item.exit_code
             self.done[index] = Outcome(index, item.item, None, item.error, "failed", code, 0.0)
             if index == self.given_out:  # due at once
                 return None
@@ -358,8 +361,7 @@ class _Pool:
         pause = min((w.deadline() for w in self.workers), default=float("inf")) - now
         if self.memory_limit is not None and any(w.job for w in self.workers):
             pause = min(pause, MEMORY_LOOK)
-        handles: list[Any] = [w.pipe for w in self.workers]
-        handles += [w.process.sentinel for w in self.workers]
+        handles: list[Any] = [h for w in self.workers for h in (w.pipe, w.process.sentinel)]
         if self.waiting is not None:
             handles.append(self.waiting.fd)
         connection.wait(handles, None if pause == float("inf") else max(0.0, pause))
@@ -477,8 +479,8 @@ def run(
         Seconds an item may take, or the function from the item to them.
     memory_limit : int, optional
         Bytes that one worker may hold.
-    method : {"fork", "spawn"}, optional
-        How processes start; by default what is safe here.
+    method : {"fork", "spawn", "exec"}, optional
+        How processes start; by default what is safe here ("exec": :mod:`exec_process`).
 
     Yields
     ------

@@ -203,13 +203,18 @@ def test_patterns_are_expanded_where_no_file_has_that_name(inside: Path) -> None
     assert names("m/*.flac")[0] == ["m/*.flac: no file matches this pattern"]
 
 
-@pytest.mark.parametrize("url", ["https://host/a.mp3", "s3://bucket/*.mp3", "git+ssh://h/x?y=1"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://host/a.mp3", "s3://bucket/*.mp3", "git+ssh://h/x?y=1", "simplecache::s3://b/a.mp3"],
+)
 def test_urls_are_given_on(url: str) -> None:
     assert is_url(url)
     assert names(url) == ([url], 0)
 
 
-@pytest.mark.parametrize("path", ["a.mp3", "C:/x.mp3", "a b://c", "://x", "dir/x:y", "http:/x"])
+@pytest.mark.parametrize(
+    "path", ["a.mp3", "C:/x.mp3", "a b://c", "://x", "dir/x:y", "http:/x", "::://x"]
+)
 def test_what_is_no_url(path: str) -> None:
     assert not is_url(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,9 +13,11 @@ from typing import Any, BinaryIO
 import click
 
 from genrewise import engine
-from genrewise.bundle import find, head
+from genrewise.bundle import BundleInfo, find, head, read
+from genrewise.cli.engines import chosen, scheduler_option
 from genrewise.cli.options import model_option, no_colour_option, seconds, size, windows
 from genrewise.cli.output import Progress, ready_stdout, say
+from genrewise.cli.parquet import Done, RecordFolder, check_parquet, parquet_options
 from genrewise.cli.paths import Tally, expand, is_url, read_list
 from genrewise.cli.results import Writer, writer
 from genrewise.defaults import LISTEN
@@ -50,6 +52,7 @@ class _Counts:
     partial: int = 0
     failed: int = 0
     missing_extra: bool = False
+    before: int = 0
     tally: Tally = field(default_factory=Tally)
 
     @property
@@ -61,6 +64,8 @@ class _Counts:
         parts = [f"{self.ok} ok"]
         parts += [f"{n} {what}" for n, what in self._rest() if n]
         text = f"{self.files} file{'s' if self.files != 1 else ''}: {', '.join(parts)}"
+        if self.before:
+            text += f"; {self.before} done before"
         if self.tally.passed_over:
             text += f"; passed over {self.tally.passed_over} that are no audio"
         return text
@@ -131,11 +136,13 @@ def _sources(
         yield from read_list(files_from, files_from.name, separator)
 
 
-def _total(paths: tuple[str, ...], hidden: bool) -> int | None:
-    """How many files there are, where that can be counted and somebody looks."""
+def _total(paths: tuple[str, ...], done: Done, hidden: bool) -> int | None:
+    """How many files there are to do, where that can be counted and somebody looks."""
     if hidden or not sys.stderr.isatty() or "-" in paths:
         return None
-    return sum(1 for _ in expand(paths, Tally()))
+    found = sum(1 for _ in done.rest(expand(paths, Tally())))
+    done.met = 0
+    return found
 
 
 def _threads(paths: tuple[str, ...], files_from: BinaryIO | None) -> int:
@@ -158,6 +165,24 @@ def _show(
     shown.close()
 
 
+def _made_by(about: BundleInfo, digest: str, job: dict[str, Any]) -> str:
+    """What records depend on: the model, and what was said of how to listen."""
+    said = (f"{key.replace('_', ' ')} {value}" for key, value in job.items() if value)
+    return ", ".join([f"{about.name} {digest[:16]}", *said])
+
+
+def _output(
+    model: Path, parquet: Path | None, resume: bool, job: dict[str, Any], **how: Any
+) -> tuple[AbstractContextManager[Writer], Done]:
+    """Where records go, and what was done before."""
+    check_parquet(parquet, resume, f"--{how['form']}" if how["form"] else "")
+    if parquet is None:
+        return nullcontext(writer(how.pop("form") or "table", ready_stdout(), **how)), Done()
+    found = read(model)
+    folder = RecordFolder(parquet, _made_by(found.info, found.digest, job), found.info.labels)
+    return folder, folder.done(resume)
+
+
 def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     if value == 0:
         raise click.BadParameter("0; expected more than 0 seconds")
@@ -170,6 +195,7 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
 @click.option("--json", "form", flag_value="json", help="One JSON array.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="One JSON object a line, as they come.")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values.")
+@parquet_options
 @click.option("--timeline", is_flag=True, help="Also the genre over time.")
 @click.option(
     "--top",
@@ -216,6 +242,7 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
     default=MEMORY_LIMIT if engine.CAN_LIMIT_MEMORY else 0,
     help="Give a file up above this (512M, 2G; needs /proc); by default 2G, 0 for none.",
 )
+@scheduler_option
 @no_colour_option
 @click.pass_context
 def classify(
@@ -227,8 +254,11 @@ def classify(
     null: bool,
     model: str,
     form: str | None,
+    parquet: Path | None,
+    resume: bool,
     top: int,
     workers: int,
+    scheduler: str,
     time_limit: float | None,
     memory_limit: int | None,
     **job: Any,
@@ -243,21 +273,22 @@ def classify(
     """
     if not paths and files_from is None:
         raise click.UsageError("nothing to classify. Give files, folders, or - for a list")
-    found = find(model)
-    out, counts = ready_stdout(), _Counts()
-    hidden = out.isatty()  # the rows themselves show how far it is
-    outcomes = engine.run(
-        ClassifyJob(str(found), threads=_threads(paths, files_from), **job),
-        expand(_sources(paths, files_from, null), counts.tally),
-        workers=workers,
+    run, found, counts = chosen(scheduler, workers), find(model), _Counts()
+    how = {"top": top, "timeline": job["timeline"], "several": head(found).multi_label}
+    output, done = _output(found, parquet, resume, job, form=form, **how)
+    # The rows themselves show how far it is.
+    hidden = parquet is None and sys.stdout.isatty()
+    threads = 1 if scheduler else _threads(paths, files_from)
+    total = None if files_from else _total(paths, done, hidden)
+    outcomes = run(
+        ClassifyJob(str(found), threads=threads, **job),
+        done.rest(expand(_sources(paths, files_from, null), counts.tally)),
         time_limit=default_limit if time_limit is None else (time_limit or None),
         memory_limit=memory_limit or None,
     )
-    several = head(found).multi_label
-    shown = writer(form or "table", out, top=top, timeline=job["timeline"], several=several)
-    total = None if files_from else _total(paths, hidden)
-    with closing(outcomes), Progress("files", total, hidden) as progress:
+    with output as shown, closing(outcomes), Progress("files", total, hidden) as progress:
         _show(outcomes, shown, counts, progress, found.stem)
-    if counts.files != 1 or counts.tally.passed_over:
+    counts.before = done.met
+    if counts.files != 1 or counts.tally.passed_over or counts.before:
         say(counts.summary())
     ctx.exit(counts.exit_code())

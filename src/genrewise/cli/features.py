@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from genrewise import engine
+from genrewise.cli.engines import chosen, scheduler_option
 from genrewise.cli.options import no_colour_option, seconds
 from genrewise.cli.output import Progress, ready_stdout, say
+from genrewise.cli.parquet import Done, ParquetFolder, check_parquet, parquet_options
 from genrewise.cli.paths import Tally
 from genrewise.cli.tables import TableFile
 from genrewise.cli.tracks import Counts, Pieces, tracks
@@ -84,17 +85,31 @@ class FeatureJob:
         return compute
 
 
-def _keep(table: TableFile, windows: bool) -> Callable[[Track, Rows], int]:
+def _keep(table: TableFile | ParquetFolder, windows: bool) -> Callable[[Track, Rows], int]:
     """A function that writes the rows of a track."""
 
     def keep(track: Track, found: Rows) -> int:
         about = {key: track.about.get(key, "") for key in KNOWN}
+        rows = []
         for row in found.rows:
             start = {"start": row.pop("start")}
-            table.write({"filename": track.source, **(start if windows else {}), **row, **about})
-        return len(found.rows)
+            rows.append({"filename": track.source, **(start if windows else {}), **row, **about})
+        if rows:
+            table.write(*rows)
+        return len(rows)
 
     return keep
+
+
+def _output(
+    output: str, parquet: Path | None, resume: bool, made_by: str
+) -> tuple[TableFile | ParquetFolder, Done]:
+    """Where rows go, and what was done before."""
+    check_parquet(parquet, resume, "--output" if output != "-" else "")
+    if parquet is None:
+        return TableFile(output), Done()
+    folder = ParquetFolder(parquet, made_by, key="filename")
+    return folder, folder.done(resume)
 
 
 @click.command()
@@ -106,6 +121,7 @@ def _keep(table: TableFile, windows: bool) -> Callable[[Track, Rows], int]:
     metavar="FILE",
     help="A .csv or a .parquet file; by default CSV on standard output.",
 )
+@parquet_options
 @click.option(
     "--layout",
     default="gtzan57",
@@ -122,6 +138,7 @@ def _keep(table: TableFile, windows: bool) -> Callable[[Track, Rows], int]:
 @click.option(
     "--workers", type=click.IntRange(0), default=0, metavar="N", help="Processes; 0: one a CPU."
 )
+@scheduler_option
 @no_colour_option
 @click.pass_context
 def features(
@@ -130,9 +147,12 @@ def features(
     *,
     paths: tuple[str, ...],
     output: str,
+    parquet: Path | None,
+    resume: bool,
     layout: str,
     window: float,
     workers: int,
+    scheduler: str,
 ) -> None:
     """Make a table of features of tracks.
 
@@ -142,18 +162,22 @@ def features(
     """
     if layout not in FEATURES:
         raise UnknownName("feature layout", layout, FEATURES)
+    run = chosen(scheduler, workers)
     tally, counts, used = Tally(), Counts("rows", "shorter than a window"), set[str]()
     named = [(p, Namer(p if Path(p).is_dir() else "", used)) for p in paths]
-    outcomes = engine.run(FeatureJob(layout, window), tracks(named, tally), workers=workers)
-    with TableFile(output) as table, closing(outcomes), Progress("tracks") as progress:
+    made_by = f"{layout}, windows of {window:g} s" if window else layout
+    made, done = _output(output, parquet, resume, made_by)
+    outcomes = run(FeatureJob(layout, window), done.rest(tracks(named, tally)))
+    with made as table, closing(outcomes), Progress("tracks") as progress:
         keep = _keep(table, windows=window > 0)
         for outcome in outcomes:
             counts.add(outcome, keep)
             progress.update(counts.tracks)
-    if output == "-":
+    before = f", {done.met} done before" if done.met else ""
+    if output == "-" and parquet is None:
         say(counts.summary("standard output"))
     else:
-        ready_stdout().write(counts.summary(output) + "\n")
+        ready_stdout().write(counts.summary(str(parquet or output)) + before + "\n")
     if tally.passed_over:
         say(f"passed over {tally.passed_over} files that are no audio")
     ctx.exit(int(counts.failed > 0))

@@ -185,15 +185,16 @@ def limit_options(command: Any) -> Any:
 
 
 def limits(values: dict[str, Any]) -> dict[str, Any]:
-    """The limits that options stand for, as ``engine.run`` takes them; out of `values`."""
+    """What options say of the work, as ``listen`` takes it; out of `values`."""
     from genrewise import engine
     from genrewise.cli.classify import default_limit
+    from genrewise.cli.engines import chosen
 
     time, memory = values.pop("time_limit"), values.pop("memory_limit")
     if memory is None:
         memory = MEMORY_LIMIT if engine.CAN_LIMIT_MEMORY else 0
     return {
-        "workers": values.pop("workers"),
+        "run": chosen(values.pop("scheduler", ""), values.pop("workers")),
         "time_limit": (lambda work: default_limit(work.path)) if time is None else (time or None),
         "memory_limit": memory or None,
     }

@@ -54,9 +54,9 @@ class Tally:
 
 
 def is_url(path: str) -> bool:
-    """Whether a path is ``scheme://…``."""
+    """Whether a path is ``scheme://…``, or such chained as ``simplecache::s3://…``."""
     scheme, mark, _ = path.partition("://")
-    return bool(mark) and scheme.replace("+", "").isalnum()
+    return bool(mark) and scheme.replace("+", "").replace("::", "").isalnum()
 
 
 def _is_mpeg(head: bytes) -> bool:

@@ -11,13 +11,41 @@ from typing import Any, Protocol, TextIO
 
 import click
 
+from genrewise import engine
 from genrewise.cli.output import ready_stdout
 from genrewise.errors import DatasetError, MissingExtra
 
-__all__ = ["TableFile"]
+__all__ = ["TableFile", "pyarrow", "schema_of", "text"]
 
 #: Rows that are handed to pyarrow at once.
 _BATCH = 1000
+
+
+def pyarrow() -> Any:
+    """The module, which starts threads: workers are spawned from then on, and not forked.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed.
+    """
+    engine.dismiss()  # what was forked before would wait for work in vain
+    try:
+        return import_module("pyarrow")
+    except ModuleNotFoundError as error:
+        raise MissingExtra("Parquet tables", "dask", error.name or "") from error
+
+
+def schema_of(first: Mapping[str, Any]) -> Any:
+    """Columns as a row has them; numbers with a fraction in single precision, as features are."""
+    pa = pyarrow()
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float32()}
+    return pa.schema([(key, kinds[type(value)]) for key, value in first.items()])
+
+
+def text(name: str) -> str:
+    """What Parquet, which holds text only, can hold: bytes that are no UTF-8 are shown."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class _Writer(Protocol):
@@ -52,34 +80,26 @@ class _CsvTable:
 
 
 class _ParquetFile:
-    """Rows to Parquet; numbers with a fraction in single precision, as features are."""
+    """Rows to one Parquet file."""
 
     def __init__(self, first: Mapping[str, Any], path: str) -> None:
-        pa: Any = import_module("pyarrow")
-        kinds = {str: pa.string(), int: pa.int64(), float: pa.float32()}
-        self._pa = pa
-        self._schema = pa.schema([(key, kinds[type(value)]) for key, value in first.items()])
+        self._schema = schema_of(first)
         self._writer = import_module("pyarrow.parquet").ParquetWriter(path, self._schema)
         self._rows: list[Mapping[str, Any]] = []
 
     def write(self, record: Mapping[str, Any]) -> None:
-        # Parquet holds text only: a name that is no UTF-8 shows the bytes that are none.
-        self._rows.append({k: _text(v) if isinstance(v, str) else v for k, v in record.items()})
+        self._rows.append({k: text(v) if isinstance(v, str) else v for k, v in record.items()})
         if len(self._rows) >= _BATCH:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        self._writer.write_table(self._pa.Table.from_pylist(self._rows, self._schema))
+        self._writer.write_table(pyarrow().Table.from_pylist(self._rows, self._schema))
         self._rows = []
 
     def close(self) -> None:
         if self._rows:
             self._hand_over()
         self._writer.close()
-
-
-def _text(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class TableFile:
@@ -114,10 +134,7 @@ class TableFile:
             raise DatasetError(f"{output}: a folder", "the name of a file")
         self._parquet = suffix == ".parquet"
         if self._parquet:
-            try:
-                import_module("pyarrow")
-            except ModuleNotFoundError as error:
-                raise MissingExtra("Parquet tables", "dask", error.name or "") from error
+            pyarrow()
         self._part = output + ".part"
         self._writer: _Writer | None = None
 
@@ -128,11 +145,12 @@ class TableFile:
             return _ParquetFile(first, self._part)
         return _CsvTable(list(first), self._part)
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write one row; the first one's keys are the columns."""
-        if self._writer is None:
-            self._writer = self._open(record)
-        self._writer.write(record)
+    def write(self, *rows: Mapping[str, Any]) -> None:
+        """Write rows; the first one's keys are the columns."""
+        for row in rows:
+            if self._writer is None:
+                self._writer = self._open(row)
+            self._writer.write(row)
 
     def __enter__(self) -> TableFile:
         return self

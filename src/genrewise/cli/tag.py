@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from genrewise.bundle import find
+from genrewise.cli.engines import scheduler_option
 from genrewise.cli.library_options import (
     db_option,
     limit_options,
@@ -255,6 +256,7 @@ def hear(
 @click.option("--all", "everything", is_flag=True, help="Also show what is kept as it is.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array of all files.")
 @limit_options
+@scheduler_option
 @no_colour_option
 @click.pass_context
 def tag(

@@ -13,7 +13,7 @@ import sqlite3
 import struct
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -153,6 +153,7 @@ def listen(
     work: array[int],
     model: Model,
     path: Path,
+    run: Callable[..., Generator[Outcome, None, None]] = engine.run,
     **limits: Any,
 ) -> Iterator[Outcome]:
     """Listen to files and keep what came of it, a few at a time.
@@ -168,8 +169,10 @@ def listen(
     model : Model
     path : Path
         The model's file.
+    run : callable
+        The engine: :func:`genrewise.engine.run` or what takes the same.
     **limits
-        ``workers``, ``time_limit`` and ``memory_limit`` of :func:`genrewise.engine.run`.
+        ``workers``, ``time_limit`` and ``memory_limit`` of the engine.
 
     Yields
     ------
@@ -182,7 +185,7 @@ def listen(
     held: list[Outcome] = []
     since = time.monotonic()
     try:
-        with closing(engine.run(job, _items(db, work), **limits)) as outcomes:
+        with closing(run(job, _items(db, work), **limits)) as outcomes:
             for outcome in outcomes:
                 held.append(outcome)
                 if len(held) >= KEEP_EVERY or time.monotonic() - since > KEEP_AFTER:
