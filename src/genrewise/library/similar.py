@@ -208,7 +208,9 @@ def _vector(db: sqlite3.Connection, audio: int | None, model: Model) -> F32 | No
 def _hear(db: sqlite3.Connection, path: str, model: Model, limits: dict[str, Any]) -> Song:
     """Listen to a song with the library's model."""
     job = ListenJob(str(_file_of(model)), speech=True)
-    (outcome,) = engine.run(job, [Work(0, path)], **{"workers": 1} | limits)
+    rest = dict(limits)
+    run = rest.pop("run", engine.run)
+    (outcome,) = run(job, [Work(0, path)], **rest)
     if outcome.kind != "ok":
         raise GenrewiseError(outcome.error)
     heard = outcome.value
