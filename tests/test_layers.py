@@ -36,6 +36,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "inference",
         "records",
         "worker",
+        "processes",
         "engine",
         "cut",
     ),
