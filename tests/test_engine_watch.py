@@ -103,10 +103,14 @@ def test_an_item_may_be_given_up_from_another_thread(jobs: ModuleType) -> None:
 def test_giving_up_while_the_worker_loads_is_no_fault_of_loading(jobs: ModuleType) -> None:
     """Four in a row are more than the deaths that end a run."""
     watch = Follower()
-    items = [("square", i) for i in range(5)]
-    for item in items[:4]:
-        watch.give_up(item)
-    found = list(run(jobs.slow_setup, items, workers=1, watch=watch))
+
+    def items() -> Iterator[Any]:
+        for i in range(5):
+            if i < 4:
+                watch.give_up(("square", i))
+            yield ("square", i)
+
+    found = list(run(jobs.slow_setup, items(), workers=1, watch=watch))
     assert [o.kind for o in found] == ["cancelled"] * 4 + ["ok"]
     assert found[4].value == 16
 
