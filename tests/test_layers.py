@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "genrewise"
 
 #: Lowest first.  A name is a module or a folder directly below the package.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "base": ("errors", "registry", "labels", "cache", "defaults", "files", "filetypes"),
+    "base": ("errors", "registry", "labels", "cache", "defaults", "files", "filetypes", "plain"),
     "signal": (
         "audio",
         "audio_av",
@@ -77,6 +77,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "soxr": ("audio_resample.py",),
     "torch": ("training/",),
     "waitress": ("web/",),
+    "werkzeug": ("web/",),
     "xgboost": ("training/",),
 }
 

@@ -1,0 +1,104 @@
+"""The models that a server answers with."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import asdict
+from typing import Any
+
+from genrewise import bundle
+from genrewise.errors import UnknownName
+from genrewise.web.problems import Problem
+
+__all__ = ["Models"]
+
+#: Seconds for which the list of models is believed: every file is read and checked for it.
+_FRESH = 60.0
+
+
+class Models:
+    """Models by name; files are named by the one who starts the server and by nobody else.
+
+    Parameters
+    ----------
+    own : str
+        Name or file of the model of this server; empty for the best that is here.
+
+    Raises
+    ------
+    GenrewiseError
+        It cannot be had or read.
+    """
+
+    def __init__(self, own: str) -> None:
+        path = bundle.find(own)
+        found = bundle.read(path)
+        self._own_path = path
+        self.own = found.info.name
+        self._known: dict[str, dict[str, Any]] = {}
+        self._paths: dict[str, str] = {}
+        self._read = 0.0
+        self._lock = threading.Lock()
+
+    def _fresh(self) -> dict[str, dict[str, Any]]:
+        with self._lock:
+            now = time.monotonic()
+            if not self._known or now - self._read > _FRESH:
+                self._known, self._paths, self._read = {}, {}, now
+                for entry in bundle.list_models():
+                    self._put(asdict(entry))
+                self._put(asdict(bundle.entry(self.own, self._own_path)))
+            return self._known
+
+    def _put(self, values: dict[str, Any]) -> None:
+        """Keep a model without the path, which is nobody's business."""
+        path = values.pop("path")
+        values["error"] = "damaged" if values["error"] else ""
+        self._paths[values["name"]] = path
+        self._known[values["name"]] = values
+
+    def all(self) -> list[dict[str, Any]]:
+        """The models as ``genrewise models --json`` lists them, without where they lie."""
+        return list(self._fresh().values())
+
+    def one(self, name: str) -> dict[str, Any]:
+        """A model as it is listed.
+
+        Raises
+        ------
+        Problem
+            404 where there is none.
+        """
+        known = self._fresh()
+        if name not in known:
+            raise Problem(404, _sentence(UnknownName("model", name, known)))
+        return known[name]
+
+    def file(self, name: str) -> str:
+        """What a worker opens for a name; empty for the server's own.
+
+        Raises
+        ------
+        Problem
+            422 where there is no such model or it cannot answer.
+        """
+        if name in ("", self.own):
+            return ""
+        known = self._fresh()
+        if name not in known:
+            raise Problem(422, _sentence(UnknownName("model", name, known)))
+        if not known[name]["available"]:
+            raise Problem(422, f"The model {name} cannot answer on this server.")
+        return self._paths[name]
+
+    def card(self, name: str) -> str:
+        """A model's card, Markdown."""
+        self.one(name)
+        return bundle.card(self._paths[name])
+
+
+def _sentence(error: UnknownName) -> str:
+    """What is wrong with a name, as a sentence."""
+    text = str(error)
+    return text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
