@@ -14,6 +14,11 @@ export const router = createRouter({
     { path: "/listen", name: "listen", component: () => import("./pages/ListenPage.vue") },
     { path: "/models", name: "models", component: () => import("./pages/ModelsPage.vue") },
     { path: "/models/:name", name: "model", component: () => import("./pages/ModelPage.vue") },
+    {
+      path: "/reports/:name/:protocol",
+      name: "report",
+      component: () => import("./pages/ReportPage.vue"),
+    },
     { path: "/review", name: "review", component: () => import("./pages/ReviewPage.vue") },
     { path: "/label", name: "label", component: () => import("./pages/LabelPage.vue") },
     { path: "/:rest(.*)*", name: "missing", component: () => import("./pages/MissingPage.vue") },

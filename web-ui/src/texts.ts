@@ -12,6 +12,7 @@ export const texts = {
     model: "Model · Genrewise",
     review: "Review · Genrewise",
     label: "Label by ear · Genrewise",
+    report: "Report · Genrewise",
     missing: "Not here · Genrewise",
   },
 
@@ -26,6 +27,7 @@ export const texts = {
     dark: "Switch to dark",
     privacy: "What you send goes to this server only and is deleted as soon as it is answered.",
     api: "The API behind this page",
+    licences: "Licences",
   },
 
   connection: {
@@ -68,7 +70,7 @@ export const texts = {
     urlExample: "https://example.org/song.mp3",
     urlGo: "Listen",
     limits: (size: string, time: string) => {
-      const most = [size, time && `${time} h`].filter(Boolean).join(" and ");
+      const most = [size, time].filter(Boolean).join(" and ");
       return `mp3, m4a, flac, ogg, wav and about thirty more${most ? `; up to ${most}` : ""}.`;
     },
     samples: "No song at hand?",
@@ -101,6 +103,7 @@ export const texts = {
     queued: (position: number) =>
       position > 1 ? `In the queue: ${plural(position - 1, "file")} before this one` : "Next in the queue",
     progress: (name: string) => `Progress of ${name}`,
+    guess: (genre: string) => `best guess ${genre}`,
     cancel: (name: string) => `Cancel ${name}`,
     remove: (name: string) => `Remove ${name}`,
     again: (name: string) => `Try ${name} again`,
@@ -160,9 +163,141 @@ export const texts = {
     distance: "Distance from the learned music",
   },
 
+  listen: {
+    title: "What is playing?",
+    lead: "Hold it towards the music. Every few seconds it says what it hears.",
+    start: "Start listening",
+    anew: "Start anew",
+    stop: "Stop",
+    whole: "Answer for the whole recording",
+    wait: "Listening; the first answer comes after some seconds.",
+    quiet: "Hardly anything to hear.",
+    now: "Right now",
+    last: "At the end",
+    soFar: "So far",
+    troubles: {
+      insecure: "Browsers give the microphone only to pages on https or on this very machine.",
+      denied: "The browser was told not to give the microphone to this page.",
+      missing: "No microphone was found.",
+      server: "The server did not take the recording; trying again with the next one.",
+    },
+  },
+
   models: {
+    title: "Models",
+    lead: "What each tells apart, and how often it is right on tracks of artists it had never heard.",
+    default: "in use here",
+    notHere: "not on this server",
+    rightOf: (n: number) => `right, of ${plural(n, "track")}`,
     interval: (value: string, low: string, high: string) =>
       `${value}, 95 % interval ${low} to ${high}`,
+    loading: "Loading",
+    card: "Model card",
+  },
+
+  reports: {
+    title: "Published against ours",
+    why: "Systems of others, built anew and measured by their own protocol and by an honest one.",
+    system: "System",
+    theirs: "Ours, by its protocol",
+    honest: "Ours, by an honest one",
+    open: (name: string, p: string) => `${p}: the report of ${name}`,
+    protocol: "Protocol",
+    protocols: { honest: "honest: no artist on both sides", published: "as published" } as Record<
+      string,
+      string
+    >,
+    published: "Published",
+    ours: "Ours",
+    against: "Published against ours",
+    figures: "Figures",
+    level: "Counted by",
+    levels: { track: "By track", clip: "By clip", window: "By window" },
+    units: { track: "track", clip: "clip", window: "window" },
+    rightOf: (n: number, unit: string) => `right, of ${plural(n, unit)} in the test`,
+    macroF1: "F1, mean over the genres",
+    answered: "Answered",
+    right: "Right of the answered",
+    rightWhen: "Right when answered",
+    ece: "Calibration error",
+    byGenre: "Genre by genre",
+    genre: "Genre",
+    precision: "Precision",
+    recall: "Recall",
+    absent: (names: string) => `None of them in the test: ${names}.`,
+    tradeOff: "The more it may leave out, the more is right",
+    tradeOffWhy: "Each point asks for another confidence before it answers.",
+    curves: (name: string) => `How ${name} learned`,
+    epoch: "Epoch",
+    accuracy: "Right",
+    loss: "Loss",
+    series: { train: "Training", valid: "Validation" } as Record<string, string>,
+    curveIs: (name: string, from: string, to: string) => `${name}: from ${from} to ${to}.`,
+  },
+
+  matrix: {
+    title: "What is taken for what",
+    how: "A row is what a track truly is, a column what it was taken for. Choose a cell, by click or arrow keys.",
+    truth: "truly ↓",
+    shares: "in per cent",
+    cell: (truth: string, answer: string, n: number, of: number) =>
+      truth === answer ? `${truth}: ${n} of ${of} right` : `${truth} taken for ${answer}: ${n} of ${of}`,
+    right: (truth: string) => `${truth}, recognised`,
+    taken: (truth: string, answer: string) => `${truth} taken for ${answer}`,
+    count: (n: number, of: number, share: string) => `${n} of ${of}, ${share}`,
+    absent: "None of them was in the test.",
+    back: (truth: string, answer: string, n: number, of: number) =>
+      `The other way round, ${truth} taken for ${answer}: ${n} of ${of}.`,
+    most: "Most often",
+  },
+
+  review: {
+    title: "Review",
+    lead: "What the model was not sure of. Listen, then say; every answer is kept at once, and nothing is written to a file before you run the tagging.",
+    left: (left: number, answered: number) => `${left} to go, ${answered} answered`,
+    progress: "Answered so far",
+    file: "The file that is due",
+    loading: "Loading the queue",
+    noGenre: "no genre",
+    becomes: "would become",
+    next: (genre: string) => `next would be ${genre}`,
+    accept: (genre: string) => `Accept ${genre}`,
+    nothing: "Nothing to accept",
+    change: "Change",
+    skip: "Skip",
+    undo: "Undo",
+    which: "Which genre is it?",
+    own: (genre: string) => `“${genre}”, a new one`,
+    done: "Nothing left to review.",
+    doneWhy: "All that the model was not sure of has an answer.",
+  },
+
+  label: {
+    title: "Label by ear",
+    lead: "Listen to a clip, press the key of its label. When there are enough, a model learns from them.",
+    loading: "Loading the clips",
+    cutTitle: (folder: string) => `Cut the songs of “${folder}” into clips`,
+    cutWhy: "The songs stay as they are; clips are copies beside them.",
+    seconds: "Seconds a clip",
+    cut: "Cut",
+    cutting: (done: number, total: number) => `Cutting: ${done} of ${plural(total, "song")}`,
+    progress: (labelled: number, skipped: number, total: number) =>
+      `${labelled} of ${plural(total, "clip")} labelled${skipped ? `, ${skipped} skipped` : ""}`,
+    progressIs: "Labelled so far",
+    clip: "The clip that is due",
+    newLabel: "New label",
+    done: "Every clip has an answer.",
+    doneWhy: "Make the folder and train, or take answers back.",
+    trainTitle: "Teach it",
+    trainWhy: "The labelled clips as a folder with its manifest; a model can learn from it right here.",
+    export: "Make the folder",
+    train: "Train a model",
+    exported: (folder: string, clips: number) =>
+      clips ? `“${folder}” holds ${plural(clips, "clip")}.` : `“${folder}” is there.`,
+    training: "Learning …",
+    learnt: (model: string, n: number) =>
+      `right, of ${plural(n, "clip")} it had not learned from. The model is called ${model}.`,
+    log: "What the training says",
   },
 
   missing: {

@@ -16,14 +16,20 @@ export const defaultModel = computed(() =>
 
 let loading: Promise<void> | null = null;
 
+async function load(): Promise<void> {
+  site.settings = await getJson<Settings>("/settings");
+  [site.models, site.samples] = await Promise.all([
+    getJson<Model[]>("/models"),
+    getJson<Sample[]>("/samples"),
+  ]);
+}
+
+/** All of it; who asks once more after a failure makes another try. */
 export function loadSite(): Promise<void> {
-  loading ??= (async () => {
-    site.settings = await getJson<Settings>("/settings");
-    [site.models, site.samples] = await Promise.all([
-      getJson<Model[]>("/models"),
-      getJson<Sample[]>("/samples"),
-    ]);
-  })();
+  loading ??= load().catch((error: unknown) => {
+    loading = null;
+    throw error;
+  });
   return loading;
 }
 

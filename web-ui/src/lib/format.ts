@@ -9,6 +9,13 @@ export function clock(seconds: number): string {
   return h ? `${h}:${String(m).padStart(2, "0")}:${s}` : `${m}:${s}`;
 }
 
+/** A length as people say it: `4 hours`, `90 minutes`. */
+export function duration(seconds: number): string {
+  const [n, unit] =
+    seconds % 3600 === 0 ? [seconds / 3600, "hour"] : [Math.round(seconds / 60), "minute"];
+  return `${n}\u00a0${unit}${n === 1 ? "" : "s"}`;
+}
+
 /** A share as `81 %`; what is nearly nothing or nearly all says so. */
 export function percent(share: number): string {
   if (share > 0 && share < 0.005) return "< 1\u00a0%";
@@ -31,12 +38,14 @@ export function shorten(text: string, most: number): string {
   return `${chars.slice(0, most - tail - 1).join("")}…${chars.slice(-tail).join("")}`;
 }
 
-/** Marks for an axis of time: at most `most` of them at round distances. */
-export function timeTicks(seconds: number, most: number): number[] {
+/**
+ * Marks for an axis of time: at most `most` of them at round distances, none nearer to the
+ * end than the share `room`, where the end's own label stands.
+ */
+export function timeTicks(seconds: number, most: number, room: number): number[] {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
   const step = steps.find((s) => seconds / s <= most) ?? 14400;
   const ticks: number[] = [];
-  // A mark that would stand on the end's own label is left out.
-  for (let t = 0; t < seconds - step * 0.35; t += step) ticks.push(t);
+  for (let t = 0; t < seconds * (1 - room); t += step) ticks.push(t);
   return ticks;
 }
