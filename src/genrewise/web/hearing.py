@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genrewise.audio import Stream
     from genrewise.inference import Classifier
     from genrewise.inputs import F32
+    from genrewise.web.sketch import Sketch
 
 __all__ = ["Hearing", "Wish"]
 
@@ -90,15 +91,17 @@ class Hearing:
         from genrewise.defaults import LISTEN
         from genrewise.records import ClassifyJob, record
 
+        ear = _Ear(wish)
         prediction = classifier.predict_file(
             wish.path,
             start=wish.start,
             duration=wish.duration,
             listen=None if wish.timeline else LISTEN,
             max_seconds=self.max_seconds,
-            heard=_Ear(wish),
+            heard=ear,
         )
-        return record(prediction, ClassifyJob(timeline=wish.timeline))
+        found = record(prediction, ClassifyJob(timeline=wish.timeline))
+        return {"record": found, "picture": ear.picture()}
 
 
 class _Models:
@@ -130,13 +133,16 @@ class _Models:
 
 
 class _Ear:
-    """Is told of the samples as they are decoded, and says how far it is."""
+    """Is told of the samples as they are decoded: says how far it is, and draws."""
 
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
         self._said = time.monotonic()
+        self._stream: Stream | None = None
+        self._sketch: Sketch | None = None
 
-    def __call__(self, stream: Stream, _y: F32) -> None:
+    def __call__(self, stream: Stream, y: F32) -> None:
+        self._draw(stream, y)
         now = time.monotonic()
         if now - self._said < _EVERY:
             return
@@ -145,3 +151,17 @@ class _Ear:
         whole = stated if self._wish.duration is None else min(stated, self._wish.duration)
         if whole > 0:
             tell(min(0.99, stream.seconds / whole))
+
+    def _draw(self, stream: Stream, y: F32) -> None:
+        if not self._wish.picture:
+            return
+        if self._stream is not stream:  # the first block, or decoding began again
+            from genrewise.web.sketch import Sketch
+
+            self._stream, self._sketch = stream, Sketch(stream.sr)
+        if self._sketch is not None:
+            self._sketch.add(y)
+
+    def picture(self) -> bytes:
+        """What a page draws; empty where it was not wanted."""
+        return b"" if self._sketch is None else self._sketch.packed()

@@ -103,6 +103,7 @@ class Jobs:
         self._wakes: list[Callable[[], None]] = []
         self._swept = time.monotonic()
         self._usual = 1.0
+        self._moves = 0
         self.closed = False
         self.on_end: Callable[[Job], None] = lambda _job: None
 
@@ -110,15 +111,19 @@ class Jobs:
 
     @property
     def length(self) -> int:
-        """How many wait."""
+        """How many wait, those that are being fetched among them."""
         with self._news:
-            return sum(map(len, self._waiting.values()))
+            return sum(job.status == "queued" for job in self._jobs.values())
 
     @property
     def running(self) -> int:
         """How many are under way."""
         with self._news:
             return sum(job.status == "running" for job in self._jobs.values())
+
+    def is_full(self) -> bool:
+        """Whether nobody's file has room."""
+        return self.closed or self.length >= self._settings.queue
 
     def check_room(self, client: str, n: int = 1) -> None:
         """Refuse `n` more files of a client where there is no room for them.
@@ -163,9 +168,20 @@ class Jobs:
                 raise
             for job in jobs:
                 self._jobs[job.id] = job
-                self._waiting.setdefault(job.client, []).append(job)
+                if not job.url:
+                    self._waiting.setdefault(job.client, []).append(job)
+            self._moves += 1
             self._sweep()
             self._news.notify_all()
+
+    def arrived(self, id_: str) -> None:
+        """The file of a job was fetched: it is its turn to wait."""
+        with self._news:
+            if self.is_wanted(id_):
+                job = self._jobs[id_]
+                self._waiting.setdefault(job.client, []).append(job)
+                self._moves += 1
+                self._news.notify_all()
 
     def _order(self) -> Iterator[Job]:
         """Those who wait, in the order in which they are taken: one of each client in turn."""
@@ -205,6 +221,7 @@ class Jobs:
             mine.remove(job)
         if not mine:
             self._waiting.pop(job.client, None)
+        self._moves += 1
 
     # -- a job
 
@@ -242,20 +259,19 @@ class Jobs:
             seen["progress"] = job.progress
             return seen
 
-    def wait(self, id_: str, version: int, seconds: float) -> int:
-        """Wait until a job has changed since `version`, or its place in the queue may have.
-
-        Returns
-        -------
-        int
-            The version now; -1 where there is no such job any more.
-        """
+    def mark(self, id_: str) -> tuple[int, int]:
+        """What to give to :meth:`wait`: changes when the job does, or the queue before it."""
         with self._news:
             job = self._jobs.get(id_)
-            if job is not None and job.version == version and not self.closed:
-                self._news.wait(seconds)
-                job = self._jobs.get(id_)
-            return -1 if job is None else job.version
+            if job is None:
+                return (-1, 0)
+            return (job.version, self._moves if job.status == "queued" else 0)
+
+    def wait(self, id_: str, mark: tuple[int, int], seconds: float) -> tuple[int, int]:
+        """Wait until there is news of a job since a mark; gives the mark that is now."""
+        with self._news:
+            self._news.wait_for(lambda: self.closed or self.mark(id_) != mark, seconds)
+            return self.mark(id_)
 
     def hear(self, id_: str, progress: float) -> None:
         """A job is so far."""
@@ -266,13 +282,13 @@ class Jobs:
                 self._change(job, "running")
 
     def finish(self, id_: str, record: dict[str, Any], picture: bytes = b"") -> None:
-        """A job has its answer; one that was cancelled meanwhile stays so."""
+        """A job has its answer, good or bad; one that was cancelled meanwhile stays so."""
         with self._news:
             job = self._jobs.get(id_)
             if job is None:
                 return
             job.delete_upload()
-            if job.status == "running":
+            if not job.ended:
                 job.record, job.picture, job.progress = record, picture, 1.0
                 self._usual += 0.2 * (record["elapsed"] - self._usual)
                 self._change(job, record["status"])

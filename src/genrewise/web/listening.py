@@ -134,8 +134,14 @@ class Listener(threading.Thread):
         if outcome.kind == "cancelled":
             self.ready = False
             return
+        picture = b""
+        if outcome.kind == "ok":
+            picture, outcome = (
+                outcome.value["picture"],
+                replace(outcome, value=outcome.value["record"]),
+            )
         record = of_outcome(self._told(outcome, job), self._model)
-        self._jobs.finish(job.id, record)
+        self._jobs.finish(job.id, record, picture)
 
     def _told(self, outcome: Outcome, job: Job) -> Outcome:
         """The outcome as the client may see it: the upload's name, no path of this machine."""

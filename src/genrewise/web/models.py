@@ -9,6 +9,7 @@ from typing import Any
 
 from genrewise import bundle
 from genrewise.errors import UnknownName
+from genrewise.labels import display
 from genrewise.web.problems import Problem
 
 __all__ = ["Models"]
@@ -55,6 +56,7 @@ class Models:
         """Keep a model without the path, which is nobody's business."""
         path = values.pop("path")
         values["error"] = "damaged" if values["error"] else ""
+        values["names"] = {label: display(label) for label in values["labels"]}
         self._paths[values["name"]] = path
         self._known[values["name"]] = values
 

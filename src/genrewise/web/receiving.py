@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-from flask import Request, g
+from flask import Request, g, request
 from werkzeug.datastructures import FileStorage
 
 from genrewise.web.problems import Problem
 from genrewise.web.site import site
 
-__all__ = ["ReceivingRequest", "adopt", "clear"]
+__all__ = ["ReceivingRequest", "adopt", "clear", "client", "read_json"]
+
+#: Bytes of a body that is no upload.
+_SHORT = 64 * 1024
 
 
 class ReceivingRequest(Request):
@@ -53,3 +57,35 @@ def clear(_error: BaseException | None = None) -> None:
             stream.close()
         with suppress(OSError):
             path.unlink()
+
+
+def client() -> str:
+    """Who asks: an address, the network of one where it is of IPv6."""
+    address = request.remote_addr or ""
+    return ":".join(address.split(":")[:4]) if ":" in address else address
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def read_json() -> dict[str, Any]:
+    """The object in the body of a request.
+
+    Raises
+    ------
+    Problem
+        415 for another content type, 413 where it is long, 400 where it is no JSON, 422 where
+        it is no object.
+    """
+    if request.mimetype != "application/json":
+        raise Problem(415, "Expected application/json.")
+    if (request.content_length or 0) > _SHORT:
+        raise Problem(413, f"Expected at most {_SHORT} bytes of JSON.")
+    try:
+        found = json.loads(request.get_data(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Problem(400, "The body is no JSON.") from None
+    if not isinstance(found, dict):
+        raise Problem(422, "Expected an object.")
+    return found

@@ -8,10 +8,15 @@ from typing import Any
 from flask import Response, current_app
 
 from genrewise.plain import json_text
+from genrewise.web.fetcher import Fetcher
+from genrewise.web.guards import Rates
 from genrewise.web.jobs import Jobs
 from genrewise.web.listening import Listener
+from genrewise.web.logs import Log
+from genrewise.web.metrics import Metrics
 from genrewise.web.models import Models
 from genrewise.web.settings import Settings
+from genrewise.web.streams import Streams
 from genrewise.web.uploads import Workplace
 
 __all__ = ["Site", "answer", "site"]
@@ -27,18 +32,32 @@ class Site:
     jobs : Jobs
     workplace : Workplace
     models : Models
+    fetcher : Fetcher
+    rates : Rates
+    streams : Streams
+    log : Log
+    metrics : Metrics
     listeners : list of Listener
+    description : dict
+        Of the interface.
     """
 
     settings: Settings
     jobs: Jobs
     workplace: Workplace
     models: Models
+    fetcher: Fetcher
+    rates: Rates
+    streams: Streams
+    log: Log
+    metrics: Metrics = field(default_factory=Metrics)
     listeners: list[Listener] = field(default_factory=list)
+    description: dict[str, Any] = field(default_factory=dict)
 
     def close(self) -> None:
         """End the work and remove what was uploaded; twice does no harm."""
         self.jobs.close()
+        self.fetcher.close()
         for listener in self.listeners:
             listener.join(10.0)
         self.workplace.close()

@@ -1,0 +1,237 @@
+"""Every address of the interface: what it takes, what it answers, who does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response
+
+from genrewise.web import classifications, events, openapi, reports, samples, service
+from genrewise.web.schemas import Schema, array, ref
+
+__all__ = ["BASE", "ROUTES", "Answer", "Parameter", "Route"]
+
+#: Where version 1 begins.
+BASE = "/api/v1"
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A part of an address that may vary.
+
+    Parameters
+    ----------
+    name : str
+    about : str
+    schema : mapping
+    place : {"path", "query"}
+    """
+
+    name: str
+    about: str
+    schema: Mapping[str, Any]
+    place: str = "path"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes back.
+
+    Parameters
+    ----------
+    about : str
+    schema : mapping, optional
+    kind : str
+        Content type; empty where nothing comes with it.
+    """
+
+    about: str
+    schema: Mapping[str, Any] | None = None
+    kind: str = JSON
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address and a method.
+
+    Parameters
+    ----------
+    method, path : str
+        ``"/samples/{file}"``; below :data:`BASE`.
+    run : callable
+        Gets the parameters by name.
+    summary : str
+    answers : mapping of int to Answer
+        By status.
+    problems : tuple of int
+        Statuses of problem documents, besides those that any address may answer.
+    parameters : tuple of Parameter
+    bodies : mapping of str to schema
+        By content type.
+    group : str
+    """
+
+    method: str
+    path: str
+    run: Callable[..., Response]
+    summary: str
+    answers: Mapping[int, Answer]
+    problems: tuple[int, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
+    group: str = "service"
+
+
+_ID = Parameter("id", "Number of a classification.", {"type": "string", "minLength": 1})
+_FILE = Parameter("file", "File name of a sample.", {"type": "string", "minLength": 1})
+_NAME = Parameter("name", "Name of a model or a run.", {"type": "string", "minLength": 1})
+_PROTOCOL = Parameter("protocol", "honest, published, …", {"type": "string", "minLength": 1})
+_EVENTS = Answer("Events until it ends.", {"type": "string"}, "text/event-stream")
+_NOTHING = Answer("Done.", kind="")
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/health",
+        service.health,
+        "Say that the server answers, and how much it has to do.",
+        {200: Answer("It answers.", ref("Health"))},
+    ),
+    Route(
+        "GET",
+        "/settings",
+        service.settings,
+        "What a client must know: limits, and what is switched on.",
+        {200: Answer("The settings.", ref("Settings"))},
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        openapi.show,
+        "This description.",
+        {200: Answer("OpenAPI 3.1.", ref("OpenApi"))},
+    ),
+    Route(
+        "GET",
+        "/models",
+        service.models,
+        "List the models.",
+        {200: Answer("All models.", array(ref("Model")))},
+        group="models",
+    ),
+    Route(
+        "GET",
+        "/models/{name}",
+        service.model,
+        "A model with its card and, where one is at hand, its report.",
+        {200: Answer("The model.", ref("ModelDetail"))},
+        (404,),
+        (_NAME,),
+        group="models",
+    ),
+    Route(
+        "GET",
+        "/reports",
+        reports.show_all,
+        "List the reports of runs that this server shows.",
+        {200: Answer("A row a run.", array(ref("ReportRow")))},
+        group="models",
+    ),
+    Route(
+        "GET",
+        "/reports/{name}/{protocol}",
+        reports.show,
+        "The report of a run.",
+        {200: Answer("The report.", ref("Report"))},
+        (404,),
+        (_NAME, _PROTOCOL),
+        group="models",
+    ),
+    Route(
+        "GET",
+        "/samples",
+        samples.show_all,
+        "List the pieces of music that come along.",
+        {200: Answer("All pieces.", array(ref("Sample")))},
+        group="samples",
+    ),
+    Route(
+        "GET",
+        "/samples/{file}",
+        samples.audio,
+        "Listen to a piece.",
+        {
+            200: Answer("The piece.", {"type": "string", "format": "binary"}, "audio/ogg"),
+            206: Answer("A part of it.", {"type": "string", "format": "binary"}, "audio/ogg"),
+            304: Answer("It has not changed.", kind=""),
+        },
+        (404, 416),
+        (_FILE,),
+        group="samples",
+    ),
+    Route(
+        "POST",
+        "/classifications",
+        classifications.create,
+        "Give a file, or name a sample or an address; the genre comes later.",
+        {202: Answer("It waits for its turn.", ref("Classification"))},
+        (400, 404, 411, 413, 415, 422, 503, 507),
+        bodies={FORM: ref("Upload"), JSON: ref("Named")},
+        group="classifications",
+    ),
+    Route(
+        "POST",
+        "/batches",
+        classifications.create_batch,
+        "Give several files, all or none.",
+        {202: Answer("They wait for their turn.", ref("Batch"))},
+        (400, 411, 413, 415, 422, 503, 507),
+        bodies={FORM: ref("Uploads")},
+        group="classifications",
+    ),
+    Route(
+        "GET",
+        "/classifications/{id}",
+        classifications.show,
+        "Where a classification stands, or its answer.",
+        {200: Answer("As it is now.", ref("Classification"))},
+        (404,),
+        (_ID,),
+        group="classifications",
+    ),
+    Route(
+        "DELETE",
+        "/classifications/{id}",
+        classifications.drop,
+        "Cancel a classification, or forget its answer.",
+        {204: _NOTHING},
+        (404,),
+        (_ID,),
+        group="classifications",
+    ),
+    Route(
+        "GET",
+        "/classifications/{id}/events",
+        events.follow,
+        "Follow a classification: an event `status` with each change.",
+        {200: _EVENTS},
+        (404, 503),
+        (_ID,),
+        group="classifications",
+    ),
+    Route(
+        "GET",
+        "/classifications/{id}/picture",
+        classifications.picture,
+        "Outline and spectrogram, where `picture` was asked for.",
+        {200: Answer("What a page draws.", ref("Picture"))},
+        (404,),
+        (_ID,),
+        group="classifications",
+    ),
+)
