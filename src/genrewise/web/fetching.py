@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -111,22 +111,18 @@ def _addresses(host: str, port: int, allows: Allows) -> list[str]:
     return addresses
 
 
-def _connect(scheme: str, host: str, port: int, addresses: list[str]) -> http.client.HTTPConnection:
+def _connect(scheme: str, host: str, port: int, addresses: list[str]) -> socket.socket:
     """A connection to one of the addresses that were looked at."""
-    connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     for address in addresses:
         with suppress(OSError):
             plain = socket.create_connection((address, port), timeout=_PATIENCE)
+            if scheme == "http":
+                return plain
             try:
-                connection.sock = (
-                    ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-                    if scheme == "https"
-                    else plain
-                )
+                return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
             except BaseException:
                 plain.close()
                 raise
-            return connection
     raise Problem(422, "That server does not answer.")
 
 
@@ -140,10 +136,10 @@ def _headers(host: str) -> dict[str, str]:
     }
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: socket.socket) -> None:
     """End a connection from outside: whoever reads from it reads its end."""
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def fetch(
@@ -181,22 +177,27 @@ def fetch(
     until = time.monotonic() + seconds
     for _ in range(_HOPS + 1):
         scheme, host, port, path = check_url(url)
-        connection = _connect(scheme, host, port, _addresses(host, port, allows))
+        plain = _connect(scheme, host, port, _addresses(host, port, allows))
         # A server that sends a byte now and then would keep any time limit of a single read.
-        clock = threading.Timer(max(0.0, until - time.monotonic()), _cut, [connection])
+        clock = threading.Timer(max(0.0, until - time.monotonic()), _cut, [plain])
         clock.start()
         try:
-            connection.request("GET", path, headers=_headers(host))
-            reply = connection.getresponse()
-            if reply.status not in (301, 302, 303, 307, 308):
-                return _receive(reply, out, max_bytes, until, wanted)
-            url = urljoin(url, reply.headers.get("Location", ""))
+            with plain, closing(_ask(plain, host, port, path)) as reply:
+                if reply.status not in (301, 302, 303, 307, 308):
+                    return _receive(reply, out, max_bytes, until, wanted)
+                url = urljoin(url, reply.headers.get("Location", ""))
         except (OSError, http.client.HTTPException, ValueError):
             raise Problem(422, "That server's answer cannot be read.") from None
         finally:
             clock.cancel()
-            connection.close()
     raise Problem(422, "That address leads on and on.")
+
+
+def _ask(plain: socket.socket, host: str, port: int, path: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(host, port)
+    connection.sock = plain
+    connection.request("GET", path, headers=_headers(host))
+    return connection.getresponse()
 
 
 def _receive(

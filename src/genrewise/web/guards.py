@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -182,5 +183,5 @@ class Rates:
             if len(self._left) > self._clients:
                 self._left.popitem(last=False)
         if left < 1.0:
-            wait = max(1, round((1.0 - left) / a_second + 0.5))
+            wait = math.ceil(round((1.0 - left) / a_second, 6))
             raise Problem(429, "Too many requests of one client.", {"Retry-After": str(wait)})

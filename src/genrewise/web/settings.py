@@ -99,5 +99,7 @@ class Settings:
                 raise RecipeError(f"{name} of {getattr(self, name)}", "1 or more")
         if not 0 <= self.port < 65536:
             raise RecipeError(f"port {self.port}", "0 to 65535")
+        if self.memory_limit is not None and not CAN_LIMIT_MEMORY:
+            raise RecipeError("a memory limit", "a system with /proc", "set it to 0")
         if self.streams >= self.threads:
             raise RecipeError(f"{self.streams} streams in {self.threads} threads", "fewer streams")

@@ -57,11 +57,16 @@ class Cells:
         self._count = 0
         self._rest: F32 | None = None
 
+    @property
+    def room(self) -> int:
+        """Cells until they become twice as long."""
+        return self._most - self._count
+
     def add(self, rows: F32) -> None:
         """Take rows of shape (n, width)."""
         rows = rows if self._rest is None else np.concatenate([self._rest, rows])
         while len(rows) >= self.size:
-            n = min(self._most - self._count, len(rows) // self.size)
+            n = min(self.room, len(rows) // self.size)
             part = rows[: n * self.size].reshape(n, self.size, -1)
             self._cells.append(self._merge(part))
             self._count += n
@@ -124,13 +129,14 @@ class Sketch:
         self._n += len(y)
         samples = np.concatenate([self._loose, y])
         # As coarse as the cells are by now: short rows take numpy long.
-        size = self._peaks.size
-        length = self._peak * size
-        count = len(samples) // length
-        blocks = samples[: count * length].reshape(count, length)
-        pairs = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
-        self._peaks.add(np.repeat(pairs, size, axis=0))
-        self._loose = samples[count * length :]
+        while count := min(self._peaks.room, len(samples) // (self._peak * self._peaks.size)):
+            size = self._peaks.size
+            length = self._peak * size
+            blocks = samples[: count * length].reshape(count, length)
+            pairs = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
+            self._peaks.add(np.repeat(pairs, size, axis=0))
+            samples = samples[count * length :]
+        self._loose = samples
         self._look(y)
 
     def _look(self, y: F32) -> None:
@@ -139,12 +145,11 @@ class Sketch:
         self._tail = np.concatenate([self._tail, y])
         end = self._at + len(self._tail)
         while self._next + n_fft <= end:
-            step = self._hop * self._columns.size
-            # No more at once than there is room for before the cells grow.
-            n = min(1 + (end - n_fft - self._next) // step, COLUMNS // 2)
+            size = self._columns.size
+            step = self._hop * size
+            n = min(1 + (end - n_fft - self._next) // step, self._columns.room)
             starts = self._next - self._at + step * np.arange(n)
             frames = self._tail[starts[:, None] + np.arange(n_fft)]
-            size = self._columns.size
             self._columns.add(np.repeat(mel_frames(frames, self.frontend), size, axis=0))
             self._next += step * n
         drop = min(max(0, self._next - self._at), len(self._tail))
@@ -152,9 +157,8 @@ class Sketch:
 
     def _image(self) -> tuple[bytes, float]:
         """The spectrogram as a PNG, loud is white, and the seconds of its width."""
-        short = self.frontend.n_fft - (self._at + len(self._tail) - self._next)
-        if self._next < self._n or not len(self._columns.all()):
-            self._look(np.zeros(max(0, short), dtype=np.float32))
+        if self._next < self._n:  # frames that begin within the track
+            self._look(np.zeros(self.frontend.n_fft - 1, dtype=np.float32))
         S = self._columns.all()
         loud = (S - S.max()) / _RANGE + 1.0
         pixels = np.rint(255 * np.clip(loud, 0.0, 1.0)).astype(np.uint8)
