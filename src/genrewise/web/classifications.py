@@ -67,8 +67,8 @@ def _files(most: int) -> list[FileStorage]:
     """The files of a form, all in the field ``file``."""
     files = request.files.getlist("file")
     if not 1 <= len(files) <= most or len(files) != sum(1 for _ in request.files.items(multi=True)):
-        many = "one file" if most == 1 else f"1 to {most} files"
-        raise Problem(400, f"Expected {many} in form fields named file.")
+        many = "one file in a field" if most == 1 else f"1 to {most} files in fields"
+        raise Problem(400, f"Expected {many} of the form named file.")
     return files
 
 

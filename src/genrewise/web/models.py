@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from genrewise import bundle
-from genrewise.errors import UnknownName
+from genrewise.errors import nearest
 from genrewise.labels import display
 from genrewise.web.problems import Problem
 
@@ -74,7 +75,7 @@ class Models:
         """
         known = self._fresh()
         if name not in known:
-            raise Problem(404, _sentence(UnknownName("model", name, known)))
+            raise Problem(404, _unknown(name, known))
         return known[name]
 
     def file(self, name: str) -> str:
@@ -89,7 +90,7 @@ class Models:
             return ""
         known = self._fresh()
         if name not in known:
-            raise Problem(422, _sentence(UnknownName("model", name, known)))
+            raise Problem(422, _unknown(name, known))
         if not known[name]["available"]:
             raise Problem(422, f"The model {name} cannot answer on this server.")
         return self._paths[name]
@@ -100,7 +101,8 @@ class Models:
         return bundle.card(self._paths[name])
 
 
-def _sentence(error: UnknownName) -> str:
-    """What is wrong with a name, as a sentence."""
-    text = str(error)
-    return text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
+def _unknown(name: str, known: Iterable[str]) -> str:
+    """What is said of a name that no model has; the name itself is not repeated."""
+    near = nearest(name[:100], known)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"There is no model of that name here.{hint}"

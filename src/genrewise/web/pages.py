@@ -68,6 +68,13 @@ def _send(path: Path, cache: str) -> Response:
     return response
 
 
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name that is too long for any file
+        return False
+
+
 def index() -> Response:
     """Send the page."""
     if not (STATIC / "index.html").is_file():
@@ -78,7 +85,7 @@ def index() -> Response:
 def static_file(name: str) -> Response:
     """Send a file of the page; names below ``assets/`` change with their content."""
     found = safe_join(str(STATIC), name)
-    if found is None or not Path(found).is_file() or "/." in f"/{name}":
+    if found is None or "/." in f"/{name}" or not _is_file(found):
         raise Problem(404, "There is nothing here.")
     kept = name.startswith("assets/")
     return _send(Path(found), "public, max-age=31536000, immutable" if kept else "no-cache")
