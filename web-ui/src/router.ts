@@ -2,6 +2,7 @@
 
 import { nextTick } from "vue";
 import { createRouter, createWebHashHistory } from "vue-router";
+import { back } from "./api/connection";
 import { giveToken } from "./api/http";
 import HomePage from "./pages/HomePage.vue";
 import { texts } from "./texts";
@@ -32,6 +33,18 @@ router.beforeEach((to) => {
   if (typeof token !== "string") return true;
   giveToken(token);
   return { ...to, query, replace: true };
+});
+
+// A part of the page that cannot be had: the server is away, or has got a newer page meanwhile.
+const RELOADED = "genrewise.reloaded";
+const RELOAD_PAUSE = 10_000;
+
+router.onError(async (_error, to) => {
+  await back();
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_PAUSE) return;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.hash = to.fullPath;
+  location.reload();
 });
 
 router.afterEach(async (to, from) => {

@@ -199,6 +199,11 @@ export const texts = {
     title: "Published against ours",
     why: "Systems of others, built anew and measured by their own protocol and by an honest one.",
     system: "System",
+    figureNames: {
+      accuracy: "accuracy",
+      weighted_f1: "weighted F1",
+      macro_f1: "mean F1",
+    } as Record<string, string>,
     theirs: "Ours, by its protocol",
     honest: "Ours, by an honest one",
     open: (name: string, p: string) => `${p}: the report of ${name}`,

@@ -19,7 +19,10 @@ export interface Hooks {
 
 interface Wish {
   model: string;
+  /** The genre over time too. */
   timeline: boolean;
+  /** Also what is drawn: outline and spectrogram. */
+  picture: boolean;
 }
 
 function submit(source: Source, wish: Wish, hooks: Hooks, signal: AbortSignal): Promise<Waiting> {
@@ -30,6 +33,7 @@ function submit(source: Source, wish: Wish, hooks: Hooks, signal: AbortSignal): 
   const form = new FormData();
   if (wish.model) form.append("model", wish.model);
   if (wish.timeline) form.append("timeline", "1");
+  if (wish.picture) form.append("picture", "1");
   form.append("file", source.file, source.file.name);
   return upload<Waiting>("/classifications", form, (p) => hooks.uploading?.(p), signal);
 }

@@ -11,7 +11,12 @@ export interface ReportLine {
   accuracy: number;
   interval: [number, number];
   n: number;
+  /** The published figure, its name and ours of the same name; accuracy where none is. */
   published: number | null;
+  figure?: string | null;
+  ours?: number | null;
+  /** Of the data set. */
+  data?: string | null;
 }
 
 /** All reports; none where the server has no such thing. */

@@ -101,7 +101,7 @@ async function run(job: Job): Promise<void> {
   stops.set(job.key, stop);
   job.phase = "uploading";
   try {
-    const wish = { model: job.model, timeline: true };
+    const wish = { model: job.model, timeline: true, picture: true };
     const hooks = {
       uploading: (share: number) => Object.assign(job, { phase: "uploading", share }),
       accepted: (id: string) => Object.assign(job, { id, phase: "queued", share: null }),

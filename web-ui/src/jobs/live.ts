@@ -78,7 +78,7 @@ export function useLive() {
     try {
       await loadSite();
       const file = new File([from.take(SPAN)], "microphone.wav", { type: "audio/wav" });
-      const wish = { model: site.settings?.default_model ?? "", timeline: false };
+      const wish = { model: site.settings?.default_model ?? "", timeline: false, picture: false };
       const found = await classify({ kind: "file", file }, wish, {}, signal);
       if (found.id) drop(found.id);
       if (signal.aborted || found.status === "cancelled" || found.status === "failed") return;
