@@ -10,7 +10,8 @@ Sources are ``results/NAME/PROTOCOL/report.json`` and ``seeds.json`` (written by
 ``train`` and ``sweep``), ``benchmarks/results/NAME.json`` and ``results/examples/NAME.txt``.
 ``systems``, ``compare``, ``splits``, ``sweeps`` and those of `COMPARED` show what is there.
 ``evaluated``, ``strangers``, ``collections``, ``against`` and ``damaged`` are tables of an
-evaluation that ``--take DIR NAME`` kept as ``results/evaluate/NAME.json``.
+evaluation that ``--take DIR NAME`` kept as ``results/evaluate/NAME.json``; ``tags …`` are those of
+a vocabulary, kept as ``results/tags/NAME.json``.
 """
 
 from __future__ import annotations
@@ -333,6 +334,17 @@ def evaluation(kind: str) -> Callable[[str], str]:
     return block
 
 
+def tags(what: str) -> str:
+    """One table of a vocabulary: ``tags-v1 labelled``."""
+    from genrewise.training.tags.card import TABLES
+
+    name, _, kind = what.partition(" ")
+    found = read(ROOT / "results" / "tags" / f"{name}.json")
+    if kind not in TABLES:
+        raise Missing(f"tags: no table {kind!r}; expected one of {', '.join(TABLES)}")
+    return "\n".join(TABLES[kind](found)) + f"\n\nCommit {found['commit']}.\n"
+
+
 #: Tables of an evaluation.
 EVALUATED = ("evaluated", "strangers", "collections", "against", "damaged")
 
@@ -350,6 +362,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "splits": splits,
     "sweeps": sweeps,
     "systems": systems,
+    "tags": tags,
     "unknown": unknown,
     **{kind: compared(kind) for kind in COMPARED},
     **{kind: evaluation(kind) for kind in EVALUATED},
@@ -396,6 +409,14 @@ def commit() -> str:
     return done.stdout.strip()
 
 
+def place_of(values: dict[str, Any], file: str) -> Path:
+    """Where a report goes below ``results/``."""
+    if values.get("kind") == "tags":
+        return Path("tags", f"{values['name']}.json")
+    own = values.get("protocol")  # an evaluation has none
+    return Path(values["name"], own, file) if own else Path("evaluate", f"{values['name']}.json")
+
+
 def take(
     folder: Path, name: str = "", *, commit_of: str = "", mark: str = "", file: str = ""
 ) -> list[Path]:
@@ -419,9 +440,7 @@ def take(
             values["name"] = name or values["name"]
             values |= {"recipe_sha256": mark} if mark else {}
             values["commit"] = commit_of or commit()
-            own = values.get("protocol")  # an evaluation has none
-            place = Path(values["name"], own, source.name) if own else f"evaluate/{name}.json"
-            target = ROOT / "results" / place
+            target = ROOT / "results" / place_of(values, source.name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text_of(values) + "\n", encoding="utf-8")
             written.append(target)

@@ -22,7 +22,10 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 GENERATED = re.compile(r"<!-- generated: .*?<!-- end -->", re.DOTALL)
 
 #: Commands that cannot run here, and why.
-NOT_RUN = {"genrewise models get musicnn-gtzan-v1": "needs a package index"}
+NOT_RUN = {
+    "genrewise models get musicnn-gtzan-v1": "needs a package index",
+    "genrewise classify --model tags-v1 Music/": "needs the network that models get fetches",
+}
 
 
 def script(name: str) -> ModuleType:
@@ -74,6 +77,7 @@ def here(music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(music, folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GENREWISE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GENREWISE_LIBRARY", str(tmp_path / "library.sqlite3"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     return folder

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrewise.errors import UnknownName
-from genrewise.labels import LABEL_SETS, display, fold, genre, label_set, recognise
+from genrewise.labels import (
+    _GENRES,
+    LABEL_SETS,
+    ancestors,
+    display,
+    fold,
+    genre,
+    label_set,
+    recognise,
+)
 
 GTZAN = [
     "blues",
@@ -131,10 +140,43 @@ def test_names_elsewhere() -> None:
 
 def test_id3_codes_are_those_of_mutagen() -> None:
     genres = pytest.importorskip("mutagen.id3").TCON.GENRES
-    for name in {label for s in LABEL_SETS.values() for label in s.labels}:
-        known = genre(name)
-        assert known is not None
-        assert genres[known.code] == known.id3v1, name
+    for known in _GENRES:
+        assert genres[known.code] == known.id3v1, known.label
+
+
+def test_every_label_stands_once_and_folded() -> None:
+    labels = [known.label for known in _GENRES]
+    assert labels == sorted(set(labels))
+    assert [fold(label) for label in labels] == labels
+
+
+def test_families_are_trees() -> None:
+    labels = {known.label for known in _GENRES}
+    for known in _GENRES:
+        assert known.parent in {"", *labels}
+        assert known.label not in ancestors(known.label)  # and it comes to an end
+    assert ancestors("warzone") == ("techno", "electronic")
+    assert ancestors("Psytech") == ("electronic",)
+    assert ancestors("metal") == ("rock",)
+    assert ancestors("rock") == ()
+    assert ancestors("polka") == ()
+
+
+def test_a_kind_is_filed_below_its_parent_or_nowhere() -> None:
+    """Discogs' genre of a kind is that of its parent."""
+    for known in _GENRES:
+        parent = genre(known.parent)
+        if parent is not None:
+            assert known.discogs.partition("---")[0] == parent.discogs.partition("---")[0]
+
+
+def test_names_of_musicbrainz_are_small_words() -> None:
+    spelt = {known.label: known.musicbrainz for known in _GENRES}
+    assert all(name == name.lower().strip() for name in spelt.values())
+    assert spelt["hiphop"] == "hip hop"
+    assert spelt["rnb"] == spelt["soulrnb"] == "r&b"
+    assert spelt["hardrock"] == "hard rock"
+    assert spelt["international"] == ""  # it has no such genre
 
 
 DISCOGS = {
@@ -155,9 +197,7 @@ DISCOGS = {
 
 
 def test_discogs_names_begin_with_one_of_its_genres() -> None:
-    for name in {label for s in LABEL_SETS.values() for label in s.labels}:
-        known = genre(name)
-        assert known is not None
+    for known in _GENRES:
         assert known.discogs.partition("---")[0] in DISCOGS
 
 

@@ -26,6 +26,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "predict": (
         "votes",
+        "answering",
         "bundle",
         "bundle_info",
         "evidence",
@@ -58,7 +59,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "numpy": (
         *("audio", "windows.py", "votes.py", "input_base.py", "input_kinds.py"),
         *("inputs.py", "sample_inputs.py"),
-        *("inference.py", "evidence.py", "cut.py"),
+        *("answering.py", "inference.py", "evidence.py", "cut.py"),
         *("features/", "backbone/", "library/", "training/", "web/"),
     ),
     "onnx": ("backbone/", "training/"),
@@ -75,6 +76,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "skorch": ("training/",),
     "soundfile": ("audio_sf.py", "cut.py", "training/"),
     "soxr": ("audio_resample.py",),
+    "threadpoolctl": ("training/",),
     "torch": ("training/",),
     "waitress": ("web/",),
     "werkzeug": ("web/",),

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("scripts/setup", "scripts/run", "scripts/test", "scripts/lock", "scripts/docs")
-SCRIPTS += ("scripts/figures", "scripts/results", ".ci/run")
+SCRIPTS += ("scripts/figures", "scripts/results", "scripts/models", ".ci/run")
 PIN = re.compile(r"([a-z0-9][a-z0-9._-]*)==([0-9][0-9a-z.]*)( ; .+)?")
 
 
@@ -199,3 +200,30 @@ def test_run_hands_on_the_exit_code(clone: Path) -> None:
     complete(clone, "light")
     (clone / ".venv" / ".model-tried").touch()
     assert run([clone / "scripts" / "run", "x"]).returncode == 7
+
+
+# ------------------------------------------------------------- how models are made
+
+
+def models_script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, ROOT / "scripts" / "models.py", *arguments])
+
+
+def test_every_model_that_comes_along_has_its_command() -> None:
+    done = models_script()
+    assert done.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    shipped = {path.stem for path in (ROOT / "src/genrewise/models").glob("*.genrewise")}
+    assert set(lines) == shipped | {"mini-v1"}  # a network that learns from another
+    assert lines["tags-v1"] == "python -m genrewise.training.tags -o DIR"
+    assert lines["small-gtzan-v1"] == "python -m genrewise run models/small-gtzan-v1 -o DIR"
+    recipes = {path.stem for path in (ROOT / "src/genrewise/recipes/models").glob("*.toml")}
+    assert shipped <= recipes | {"tags-v1"}
+
+
+def test_models_that_are_not_there_are_not_made(tmp_path: Path) -> None:
+    wrong = models_script(str(tmp_path), "--only", "tags-v2")
+    assert wrong.returncode == 2
+    assert "tags-v2" in wrong.stderr
+    assert "hard-techno-v1" in wrong.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from genrewise.errors import RecipeError, UnknownName
-from genrewise.votes import VOTES, temper, vote
+from genrewise.votes import SEVERAL, VOTES, pool, temper, vote
 
 RULES = st.sampled_from(sorted(VOTES))
 
@@ -141,3 +141,37 @@ def test_temperatures() -> None:
 def test_temperatures_that_are_none(temperature: float) -> None:
     with pytest.raises(RecipeError, match="temperature"):
         temper([0.5, 0.5], temperature)
+
+
+# ------------------------------------------------- labels that go together
+
+
+@given(probabilities(), st.sampled_from(SEVERAL))
+def test_a_pool_is_the_vote_where_labels_rule_each_other_out(p: Any, rule: str) -> None:
+    pooled = pool(p, rule)
+    if pooled.sum() > 1e-9:  # of windows without a label in common the geometric mean is nought
+        assert pooled / pooled.sum() == pytest.approx(vote(p, rule), abs=1e-9)
+
+
+@given(probabilities(), st.sampled_from(SEVERAL), st.integers(0, 5))
+def test_in_a_pool_each_label_is_by_itself(p: Any, rule: str, column: int) -> None:
+    column %= p.shape[1]
+    alone = p[:, [column]]
+    assert pool(alone, rule)[0] == pytest.approx(pool(p, rule)[column], abs=1e-12)
+
+
+def test_pools_by_hand() -> None:
+    p = [[0.2, 0.9], [0.8, 0.9]]
+    assert pool(p) == pytest.approx([0.5, 0.9])
+    assert pool(p, "log-mean") == pytest.approx([0.4, 0.9])
+    assert pool(p, "mean", [3, 1]) == pytest.approx([0.35, 0.9])
+    assert pool(p, "mean", [0, 0]) == pytest.approx([0.5, 0.9])
+    assert pool([[0.0, 0.0]]) == pytest.approx([0.0, 0.0])
+
+
+def test_what_is_no_pool_is_refused() -> None:
+    with pytest.raises(UnknownName, match="vote over several labels named 'majority'"):
+        pool([[0.5, 0.5]], "majority")
+    for wrong in ([[np.nan]], [[-0.1]], [], [0.5]):
+        with pytest.raises(RecipeError):
+            pool(wrong)

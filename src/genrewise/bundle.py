@@ -30,6 +30,7 @@ from genrewise.bundle_info import (
     BundleInfo,
     Calibration,
     Member,
+    Tag,
     Unknown,
     is_name,
     parse,
@@ -46,10 +47,12 @@ __all__ = [
     "Calibration",
     "Member",
     "ModelEntry",
+    "Tag",
     "Unknown",
     "card",
     "entry",
     "find",
+    "head",
     "list_models",
     "needs",
     "read",
@@ -113,6 +116,8 @@ def _head(bundle: Bundle, path: Path) -> bytes:
     sums = {name: _sha256(data) for name, data in contents.items()}
     try:
         values = asdict(bundle.info) | {"files": sums}
+        if not values["tags"]:
+            del values["tags"]  # a file of one genre stays readable to what knows of no tags
         text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
         parse(json.loads(text), str(path))
         return text.encode()
@@ -332,8 +337,8 @@ def find(name: str | os.PathLike[str] = "") -> Path:
     raise UnknownName("model", text, files)
 
 
-def needs(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Backbones of a model that are not on this machine; reads the head of the file alone.
+def head(path: str | os.PathLike[str]) -> BundleInfo:
+    """What stands in a model file's ``bundle.json``; the rest of the file is not read.
 
     Raises
     ------
@@ -345,10 +350,21 @@ def needs(path: str | os.PathLike[str]) -> tuple[str, ...]:
         size = _size(target)
         with zipfile.ZipFile(target) as archive:
             _check_archive(archive, size)
-            head = _json(archive.read(_HEAD))
+            values = _json(archive.read(_HEAD))
     except (OSError, *_UNREADABLE) as error:
         raise _refusal(target, error) from error
-    wanted = parse(head, str(target)).backbones()
+    return parse(values, str(target))
+
+
+def needs(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Backbones of a model that are not on this machine; reads the head of the file alone.
+
+    Raises
+    ------
+    BundleError
+        The file is no model.
+    """
+    wanted = head(path).backbones()
     return tuple(name for name in wanted if not backbone_file(name).is_file())
 
 

@@ -15,13 +15,26 @@ from typing import Any
 from genrewise.cache import own_network
 from genrewise.errors import BundleError, nearest
 
-__all__ = ["CARD", "FORMAT", "BundleInfo", "Calibration", "Member", "Unknown", "is_name", "parse"]
+__all__ = [
+    "CARD",
+    "FORMAT",
+    "BundleInfo",
+    "Calibration",
+    "Member",
+    "Tag",
+    "Unknown",
+    "is_name",
+    "parse",
+]
 
 #: Version of the format; a file with a higher one is refused.
 FORMAT = 1
 
 #: The one file of a bundle that is no network.
 CARD = "card.md"
+
+#: Keys that a file may lack: models that give one genre have no tags.
+_OPTIONAL = ("tags",)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -82,6 +95,26 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Tag:
+    """One label of a model that gives several at once.
+
+    Parameters
+    ----------
+    threshold : float
+        Probability from which a track bears it, above 0 and up to 1.
+    calibrated : bool
+        Whether its probability was fitted to labelled music; else it is the pretrained
+        network's own.
+    parent : str
+        Label that it is a kind of; empty where the model has none.
+    """
+
+    threshold: float
+    calibrated: bool
+    parent: str = ""
+
+
+@dataclass(frozen=True)
 class BundleInfo:
     """Contents of ``bundle.json``.
 
@@ -111,6 +144,8 @@ class BundleInfo:
     files : mapping of str to str
         File name to SHA-256; filled on writing.
     format : int
+    tags : mapping of str to Tag
+        Of a model that gives several labels at once: by label, each of them; else empty.
     """
 
     name: str
@@ -131,6 +166,7 @@ class BundleInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
+    tags: Mapping[str, Tag] = field(default_factory=dict)
 
     def backbones(self) -> tuple[str, ...]:
         """Names of the pretrained networks of others that the model needs."""
@@ -158,6 +194,7 @@ _TYPES: dict[str, type] = {
     "versions": dict,
     "files": dict,
     "format": int,
+    "tags": dict,
 }
 _WORDS = {str: "text", list: "a list", dict: "an object", bool: "true or false", int: "a number"}
 
@@ -188,20 +225,29 @@ def _are_texts(values: Iterable[object]) -> bool:
     return all(isinstance(value, str) and value for value in values)
 
 
-def _keys(values: Mapping[str, Any], known: Iterable[str], where: str, *, all_: bool) -> None:
-    """Refuse keys that nobody knows, with the nearest, and those that are missing."""
+def _keys(
+    values: Mapping[str, Any],
+    known: Iterable[str],
+    where: str,
+    *,
+    all_: bool,
+    but: tuple[str, ...] = (),
+) -> None:
+    """Refuse keys that nobody knows, with the nearest, and those that are missing, but for some."""
     names = list(known)
     for key in values:
         near = nearest(key, names)
         hint = f"one of its keys; did you mean {near[0]}?" if near else f"format {FORMAT}"
         _need(key in names, f"unknown key {key!r} in {where}", hint)
     for key in names if all_ else ():
-        _need(key in values, f"{where} without {key!r}", f"format {FORMAT}")
+        _need(key in values or key in but, f"{where} without {key!r}", f"format {FORMAT}")
 
 
 def _check_types(values: Mapping[str, Any]) -> None:
-    _keys(values, (item.name for item in fields(BundleInfo)), "bundle.json", all_=True)
-    for key, kind in _TYPES.items():
+    names = (item.name for item in fields(BundleInfo))
+    _keys(values, names, "bundle.json", all_=True, but=_OPTIONAL)
+    for key in values:
+        kind = _TYPES[key]
         right = isinstance(values[key], kind) and (kind is bool) == isinstance(values[key], bool)
         _need(right, f"{key} in bundle.json is {values[key]!r:.60}", _WORDS[kind])
 
@@ -272,12 +318,43 @@ def _check_rules(values: Mapping[str, Any]) -> None:
         _need(_is_number(value) and value >= 0, f"{key} of {value!r:.60}", "a number from 0 on")
 
 
+def _check_tags(values: Mapping[str, Any]) -> None:
+    """What a model of several labels at once says of each; a model of one has nothing here."""
+    tags, labels = values.get("tags", {}), values["labels"]
+    if not values["multi_label"]:
+        _need(not tags, "tags in bundle.json", "multi_label where there are some")
+        return
+    temperature = values["calibration"].get("temperature", 1.0)
+    _need(temperature == 1, f"a temperature of {temperature!r:.60}", "1 with multi_label")
+    _need(set(tags) == set(labels), "tags in bundle.json", "each label once")
+    for label, tag in tags.items():
+        where = f"the tag {label!r:.60}"
+        _need(isinstance(tag, dict), where, "an object")
+        _keys(tag, (f.name for f in fields(Tag)), where, all_=True)
+        threshold, parent = tag["threshold"], tag["parent"]
+        right = _is_number(threshold) and 0 < threshold <= 1
+        _need(right, f"a threshold of {threshold!r:.60}", "a number above 0 and up to 1")
+        _need(isinstance(tag["calibrated"], bool), f"calibrated of {where}", "true or false")
+        right = isinstance(parent, str) and (not parent or parent in labels)
+        _need(right, f"the parent {parent!r:.60}", "a label of the model, or nothing")
+    _check_tree({label: tag["parent"] for label, tag in tags.items()})
+
+
+def _check_tree(parents: Mapping[str, str]) -> None:
+    """No label may be above itself."""
+    for label in parents:
+        above, steps = parents[label], 0
+        while above and steps <= len(parents):
+            above, steps = parents[above], steps + 1
+        _need(not above, f"the parents of {label!r:.60}", "a tree")
+
+
 def _check_embedding(values: Mapping[str, Any]) -> None:
     spec, n = values["embedding"], len(values["labels"])
     if not spec:
         return
-    keys = ("file", "inputs", "size", "centres")
-    _keys({k: v for k, v in spec.items() if k != "tracks"}, keys, "embedding", all_=True)
+    keys = ("file", "inputs", "size", "centres", "tracks")
+    _keys(spec, keys, "embedding", all_=True, but=("tracks",))
     _check_network(values, spec, "the embedding")
     size, centres = spec["size"], spec["centres"]
     _need(isinstance(size, int) and size > 0, f"an embedding of {size!r:.60} values", "1 or more")
@@ -334,7 +411,7 @@ def parse(values: Any, source: str) -> BundleInfo:
             )
         _need(version == FORMAT, f"format {version!r:.60}", str(FORMAT))
         checks = (_check_types, _check_names, _check_inputs, _check_members, _check_rules)
-        for check in (*checks, _check_embedding):
+        for check in (*checks, _check_tags, _check_embedding):
             check(values)
     except _Wrong as error:
         what, expected = error.args
@@ -350,5 +427,6 @@ def parse(values: Any, source: str) -> BundleInfo:
             "members": members,
             "calibration": Calibration(**values["calibration"]),
             "unknown": Unknown(**values["unknown"]),
+            "tags": {label: Tag(**tag) for label, tag in values.get("tags", {}).items()},
         }
     )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrewise import bundle as bundles
+from genrewise.answering import NO_TAG, answering
 from genrewise.audio import Source
 from genrewise.defaults import LISTEN
 from genrewise.errors import BundleError, RecipeError, UnknownName
@@ -30,7 +31,6 @@ from genrewise.inputs import (
     joined,
     make_input,
 )
-from genrewise.votes import VOTES, temper, vote
 from genrewise.windows import Span, WindowRule, covered
 
 __all__ = ["Classifier", "Prediction", "Segment", "classify"]
@@ -51,7 +51,7 @@ class Segment:
     start, stop : float
         Seconds.
     genre : str
-        The most probable label.
+        The best label: the most probable, or of several at once the first.
     confidence : float
         Its probability, 0–1.
     probabilities : tuple of float
@@ -74,13 +74,14 @@ class Prediction:
     genre : str or None
         None is "unknown".
     confidence : float
-        Calibrated probability of the most probable label, 0–1.
+        Probability of the best label, 0–1: of the genre, or of the guess where it is unknown.
     probabilities : dict of str to float
-        By label; they sum to 1.
+        By label; they sum to 1 unless the model gives several labels at once.
     runner_up : str
-        The second most probable label.
-    reason : {"", "silent", "low confidence", "far from the training music"}
-        Why the genre is unknown.
+        The second best label.
+    reason : str
+        Why the genre is unknown: ``"silent"``, ``"low confidence"``, ``"far from the training
+        music"``, ``"no tag above its threshold"``; else empty.
     seconds : float
         Length of the audio.
     heard : float
@@ -102,6 +103,8 @@ class Prediction:
     nearest : tuple of Neighbour
         Tracks that the model learned from and that sound most alike, the nearest first; none
         where its file does not hold them.
+    genres : tuple of str
+        All labels that the track bears, best first: `genre` alone, none, or several.
     """
 
     genre: str | None
@@ -120,6 +123,7 @@ class Prediction:
     embedding: F32
     model: str
     nearest: tuple[Neighbour, ...] = ()
+    genres: tuple[str, ...] = ()
 
 
 class _Network:
@@ -185,10 +189,7 @@ class Classifier:
             self.rule = WindowRule(**self.info.windows)
         except (RecipeError, UnknownName, TypeError) as error:
             raise BundleError(f"{path}: {error}", "a model of this version") from error
-        if self.info.vote not in VOTES:
-            raise BundleError(f"{path}: vote {self.info.vote!r}", f"one of {', '.join(VOTES)}")
-        if self.info.multi_label:
-            raise BundleError(f"{path}: several genres at once", "a model that gives one")
+        self._answering = answering(self.info, str(path))
         self._networks = {
             name: _Network(data, f"{path}: {name}", threads)
             for name, data in self._bundle.files.items()
@@ -301,11 +302,8 @@ class Classifier:
             p = self._networks[member.file].run(x, "probabilities", len(self.labels))
             total = total + weights * p
         # A converted network may give -1e-8.
-        mixed = np.maximum(np.asarray(total, dtype=np.float64), 0.0)
-        sums = mixed.sum(axis=1, keepdims=True)
-        if not (sums > 0).all():
-            raise BundleError(f"{self.name} gives all labels no probability", "some")
-        return np.asarray(mixed / sums)
+        summed = np.maximum(np.asarray(total, dtype=np.float64), 0.0)
+        return self._answering.mixed(summed, self._weights.sum(axis=0))
 
     def embed(self, arrays: Mapping[str, F32], weights: F64) -> tuple[F32, float]:
         """Embedding of a track and its distance to the nearest label's centre.
@@ -333,19 +331,19 @@ class Classifier:
         silent = not heard.any()
         p_windows = self.window_probabilities(found.arrays)
         weights = np.ones_like(heard) if silent else heard
-        p = temper(vote(p_windows, self.info.vote, weights), self.info.calibration.temperature)
-        if silent:
-            p = np.full(len(self.labels), 1.0 / len(self.labels))
+        rule = self._answering
+        p = rule.silence() if silent else rule.track(p_windows, weights)
         embedding, distance = self.embed(found.arrays, weights)
-        order = np.argsort(-p, kind="stable")
-        reason = "silent" if silent else self._doubt(float(p[order[0]]), distance)
-        calibrated = temper(p_windows, self.info.calibration.temperature)
-        best = int(order[0])
+        order = rule.order(p)
+        best, second = order[0], order[1]
+        chosen = () if silent else tuple(self.labels[i] for i in rule.chosen(p))
+        reason = "silent" if silent else self._doubt(chosen, float(p[best]), distance)
+        calibrated = rule.shown(p_windows)
         return Prediction(
-            genre=None if reason else self.labels[best],
+            genre=None if reason else chosen[0],
             confidence=float(p[best]),
             probabilities={label: float(v) for label, v in zip(self.labels, p, strict=True)},
-            runner_up=self.labels[int(order[1])],
+            runner_up=self.labels[second],
             reason=reason,
             seconds=found.seconds,
             heard=covered(found.windows),
@@ -358,10 +356,13 @@ class Classifier:
             embedding=embedding,
             model=self.name,
             nearest=self._tracks.nearest(embedding) if self._tracks and not silent else (),
+            genres=() if reason else chosen,
         )
 
-    def _doubt(self, confidence: float, distance: float) -> str:
+    def _doubt(self, chosen: tuple[str, ...], confidence: float, distance: float) -> str:
         rule = self.info.unknown
+        if not chosen:
+            return NO_TAG
         if confidence < rule.min_confidence:
             return "low confidence"
         if 0 < rule.max_distance < distance:
@@ -369,7 +370,7 @@ class Classifier:
         return ""
 
     def _segment(self, start: float, stop: float, p: F64) -> Segment:
-        best = int(p.argmax())
+        best = self._answering.order(p)[0]
         shown = tuple(float(v) for v in p)
         return Segment(start, stop, self.labels[best], float(p[best]), shown)
 

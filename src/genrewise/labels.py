@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 
 from genrewise.errors import UnknownName
 
-__all__ = ["LABEL_SETS", "Genre", "LabelSet", "display", "genre", "label_set", "recognise"]
+__all__ = [
+    "LABEL_SETS",
+    "Genre",
+    "LabelSet",
+    "ancestors",
+    "display",
+    "genre",
+    "label_set",
+    "recognise",
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,11 @@ class Genre:
         Number of that name in the list, 0 to 191.
     discogs : str
         ``"Genre---Style"`` as Discogs files it; the genre alone where no style fits.
+    musicbrainz : str
+        As MusicBrainz spells it, and with it Picard and the whitelists of taggers: small
+        letters, ``"hip hop"``; empty where it has no such genre.
+    parent : str
+        Label of the genre that it is a kind of; empty where it stands by itself.
     """
 
     label: str
@@ -38,6 +52,8 @@ class Genre:
     id3v1: str
     code: int
     discogs: str
+    musicbrainz: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,40 +193,58 @@ LABEL_SETS: Mapping[str, LabelSet] = {
 }
 
 _GENRES = (
-    Genre("ambient", "Ambient", "Ambient", 26, "Electronic---Ambient"),
-    Genre("blues", "Blues", "Blues", 0, "Blues"),
-    Genre("bossa", "Bossa Nova", "Latin", 86, "Latin---Bossanova"),
-    Genre("bouncy", "Bouncy Techno", "Techno", 18, "Electronic---Hard Techno"),
-    Genre("chorale", "Chorale", "Chorus", 97, "Classical---Choral"),
-    Genre("classical", "Classical", "Classical", 32, "Classical"),
-    Genre("country", "Country", "Country", 2, "Folk, World, & Country---Country"),
-    Genre("disco", "Disco", "Disco", 4, "Funk / Soul---Disco"),
-    Genre("easylistening", "Easy Listening", "Easy Listening", 98, "Pop---Easy Listening"),
-    Genre("electronic", "Electronic", "Electronic", 52, "Electronic"),
-    Genre("experimental", "Experimental", "Experimental", 162, "Electronic---Experimental"),
-    Genre("folk", "Folk", "Folk", 80, "Folk, World, & Country---Folk"),
-    Genre("hiphop", "Hip-Hop", "Hip-Hop", 7, "Hip Hop"),
-    Genre("industrial", "Industrial", "Industrial", 19, "Electronic---Hard Techno"),
+    Genre("alternative", "Alternative Rock", "Alternative", 20, "Rock---Alternative Rock",
+          "alternative rock", "rock"),
+    Genre("ambient", "Ambient", "Ambient", 26, "Electronic---Ambient", "ambient", "electronic"),
+    Genre("blues", "Blues", "Blues", 0, "Blues", "blues"),
+    Genre("bossa", "Bossa Nova", "Latin", 86, "Latin---Bossanova", "bossa nova"),
+    Genre("bouncy", "Bouncy Techno", "Techno", 18, "Electronic---Hard Techno",
+          "bouncy techno", "techno"),
+    Genre("chorale", "Chorale", "Chorus", 97, "Classical---Choral", "", "classical"),
+    Genre("classical", "Classical", "Classical", 32, "Classical", "classical"),
+    Genre("country", "Country", "Country", 2, "Folk, World, & Country---Country", "country"),
+    Genre("disco", "Disco", "Disco", 4, "Funk / Soul---Disco", "disco"),
+    Genre("easylistening", "Easy Listening", "Easy Listening", 98, "Pop---Easy Listening",
+          "easy listening"),
+    Genre("electronic", "Electronic", "Electronic", 52, "Electronic", "electronic"),
+    Genre("experimental", "Experimental", "Experimental", 162, "Electronic---Experimental",
+          "experimental"),
+    Genre("folk", "Folk", "Folk", 80, "Folk, World, & Country---Folk", "folk"),
+    Genre("funk", "Funk", "Funk", 5, "Funk / Soul---Funk", "funk"),
+    Genre("hardrock", "Hard Rock", "Hard Rock", 79, "Rock---Hard Rock", "hard rock", "rock"),
+    Genre("hiphop", "Hip-Hop", "Hip-Hop", 7, "Hip Hop", "hip hop"),
+    Genre("house", "House", "House", 35, "Electronic---House", "house", "electronic"),
+    Genre("indie", "Indie Rock", "Indie Rock", 187, "Rock---Indie Rock", "indie rock", "rock"),
+    Genre("industrial", "Industrial", "Industrial", 19, "Electronic---Hard Techno",
+          "industrial techno", "techno"),
     Genre("instrumental", "Instrumental", "Instrumental", 33, "Pop---Instrumental"),
     Genre("international", "International", "World Music", 181, "Folk, World, & Country"),
-    Genre("jazz", "Jazz", "Jazz", 8, "Jazz"),
-    Genre("march", "March", "Symphony", 106, "Brass & Military---Marches"),
-    Genre("metal", "Metal", "Metal", 9, "Rock---Heavy Metal"),
-    Genre("nontechnodrop", "Non-Techno Drop", "Electronic", 52, "Electronic"),
-    Genre("oldschoolhardstyle", "Oldschool Hardstyle", "Techno", 18, "Electronic---Hardstyle"),
-    Genre("oldtimehistoric", "Old-Time / Historic", "Oldies", 11, "Folk, World, & Country"),
-    Genre("pop", "Pop", "Pop", 13, "Pop"),
-    Genre("psytech", "Psytech", "Psytrance", 177, "Electronic---Psy-Trance"),
-    Genre("reggae", "Reggae", "Reggae", 16, "Reggae"),
-    Genre("rock", "Rock", "Rock", 17, "Rock"),
-    Genre("soulrnb", "Soul / R&B", "R&B", 14, "Funk / Soul"),
-    Genre("spoken", "Spoken", "Speech", 101, "Non-Music---Spoken Word"),
-    Genre("swing", "Swing", "Swing", 83, "Jazz---Swing"),
-    Genre("techno", "Techno", "Techno", 18, "Electronic---Techno"),
-    Genre("tekno", "Tekno", "Techno", 18, "Electronic---Free Tekno"),
-    Genre("waltz", "Waltz", "Classical", 32, "Classical---Waltz"),
-    Genre("warzone", "Warzone", "Techno", 18, "Electronic---Hard Techno"),
-)
+    Genre("jazz", "Jazz", "Jazz", 8, "Jazz", "jazz"),
+    Genre("march", "March", "Symphony", 106, "Brass & Military---Marches", "march"),
+    Genre("metal", "Metal", "Metal", 9, "Rock---Heavy Metal", "metal", "rock"),
+    Genre("nontechnodrop", "Non-Techno Drop", "Electronic", 52, "Electronic",
+          "electronic", "electronic"),
+    Genre("oldschoolhardstyle", "Oldschool Hardstyle", "Techno", 18, "Electronic---Hardstyle",
+          "hardstyle", "electronic"),
+    Genre("oldtimehistoric", "Old-Time / Historic", "Oldies", 11, "Folk, World, & Country",
+          "old-time"),
+    Genre("pop", "Pop", "Pop", 13, "Pop", "pop"),
+    Genre("psytech", "Psytech", "Psytrance", 177, "Electronic---Psy-Trance",
+          "psytrance", "electronic"),
+    Genre("punk", "Punk", "Punk", 43, "Rock---Punk", "punk", "rock"),
+    Genre("reggae", "Reggae", "Reggae", 16, "Reggae", "reggae"),
+    Genre("rnb", "R&B", "R&B", 14, "Funk / Soul---Contemporary R&B", "r&b"),
+    Genre("rock", "Rock", "Rock", 17, "Rock", "rock"),
+    Genre("soul", "Soul", "Soul", 42, "Funk / Soul---Soul", "soul"),
+    Genre("soulrnb", "Soul / R&B", "R&B", 14, "Funk / Soul", "r&b"),
+    Genre("spoken", "Spoken", "Speech", 101, "Non-Music---Spoken Word", "spoken word"),
+    Genre("swing", "Swing", "Swing", 83, "Jazz---Swing", "swing", "jazz"),
+    Genre("techno", "Techno", "Techno", 18, "Electronic---Techno", "techno", "electronic"),
+    Genre("tekno", "Tekno", "Techno", 18, "Electronic---Free Tekno", "tekno", "techno"),
+    Genre("waltz", "Waltz", "Classical", 32, "Classical---Waltz", "waltz", "classical"),
+    Genre("warzone", "Warzone", "Techno", 18, "Electronic---Hard Techno",
+          "hard techno", "techno"),
+)  # fmt: skip
 _BY_NAME = {g.label: g for g in _GENRES}
 
 
@@ -251,6 +285,22 @@ def genre(label: str) -> Genre | None:
         Case, blanks and punctuation do not matter.
     """
     return _BY_NAME.get(fold(label))
+
+
+def ancestors(label: str) -> tuple[str, ...]:
+    """The genres that a label is a kind of, the nearest first: ``techno`` → ``("electronic",)``.
+
+    Parameters
+    ----------
+    label : str
+        Case, blanks and punctuation do not matter; one that is not known has none.
+    """
+    found: list[str] = []
+    known = genre(label)
+    while known and known.parent:
+        found.append(known.parent)
+        known = genre(known.parent)
+    return tuple(found)
 
 
 def display(label: str) -> str:

@@ -32,13 +32,16 @@ class ClassifyJob:
     start, duration : float
         Seconds; None for `duration` means to the end.
     min_confidence : float
-        Below it the answer is "unknown", whatever the model's own rule says.
+        A genre below it is none, whatever the model's own rule says; without any the answer is
+        "unknown".
     timeline : bool
         Also give the genre over time.
     threads : int
         Of the model, in one worker.
     listen : int or None
         Windows to listen to in what is longer; None for all, as with `timeline`.
+    embedding : bool
+        Also give the embedding, as bytes.
     """
 
     model: str = ""
@@ -48,6 +51,7 @@ class ClassifyJob:
     timeline: bool = False
     threads: int = 1
     listen: int | None = LISTEN
+    embedding: bool = False
 
     def __call__(self) -> Callable[[str], dict[str, Any]]:
         """Load the model.
@@ -86,18 +90,20 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     Returns
     -------
     dict
-        Without path and time, which the parent knows.
+        Without path and time, which the parent knows.  An embedding is bytes of float16,
+        little-endian: half the size, and to the third decimal what cosines are made of.
     """
-    genre, reason = prediction.genre, prediction.reason
-    if genre is not None and prediction.confidence < job.min_confidence:
-        genre, reason = None, "low confidence"
+    p = {label: float(value) for label, value in prediction.probabilities.items()}
+    genres = [genre for genre in prediction.genres if p[genre] >= job.min_confidence]
+    reason = "low confidence" if prediction.genres and not genres else prediction.reason
     found: dict[str, Any] = {
         "status": "partial" if prediction.partial else "ok",
-        "genre": genre,
-        "confidence": float(prediction.confidence),
-        "probabilities": {label: float(p) for label, p in prediction.probabilities.items()},
+        "genre": genres[0] if genres else None,
+        "confidence": p[genres[0]] if genres else float(prediction.confidence),
+        "probabilities": p,
         "seconds": float(prediction.seconds),
         "model": prediction.model,
+        "genres": genres,
         "runner_up": prediction.runner_up,
         "reason": reason,
         "heard": float(prediction.heard),
@@ -112,6 +118,8 @@ def record(prediction: Prediction, job: ClassifyJob) -> dict[str, Any]:
     }
     if job.timeline:
         found["timeline"] = [_span(s) for s in prediction.timeline]
+    if job.embedding:
+        found["embedding"] = prediction.embedding.astype("<f2").tobytes()
     return found
 
 
@@ -167,6 +175,7 @@ def of_outcome(outcome: Outcome, model: str) -> dict[str, Any]:
         "seconds": 0.0,
         "elapsed": outcome.elapsed,
         "model": model,
+        "genres": [],
         "error": _reason(outcome.item, outcome.error),
         "cause": outcome.kind,
     }

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrewise.errors import RecipeError, UnknownName
 
-__all__ = ["VOTES", "temper", "vote"]
+__all__ = ["SEVERAL", "VOTES", "pool", "temper", "vote"]
 
 F64 = NDArray[np.float64]
 
@@ -59,6 +59,53 @@ VOTES: dict[str, Callable[[F64, F64], F64]] = {
 }
 
 
+#: The rules for labels that do not rule each other out: a window has no one choice there.
+SEVERAL = ("mean", "log-mean", "trimmed")
+
+
+def _weighed(p: F64, rule: str, weights: ArrayLike | None) -> F64:
+    """The windows combined by a rule, after a look at the arrays; not normalised."""
+    if rule not in VOTES:
+        raise UnknownName("vote", rule, VOTES)
+    if p.ndim != 2 or 0 in p.shape:
+        raise RecipeError(f"a vote over an array of shape {p.shape}", "(windows, labels)")
+    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if w.shape != (len(p),):
+        raise RecipeError(f"weights of shape {w.shape}", f"one for each of {len(p)} windows")
+    if not (_counts(p) and _counts(w)):
+        raise RecipeError("a vote over numbers below 0 or not finite", "probabilities")
+    if w.sum() <= 0:
+        w = np.ones(len(p))
+    return VOTES[rule](p, w / w.sum())
+
+
+def pool(probabilities: ArrayLike, rule: str = "mean", weights: ArrayLike | None = None) -> F64:
+    """Combine the windows of one track, each label by itself.
+
+    Parameters
+    ----------
+    probabilities : array-like, shape (n, C)
+        A row a window; the labels do not rule each other out, so a row has any sum.
+    rule : {"mean", "log-mean", "trimmed"}
+    weights : array-like, shape (n,), optional
+        As for :func:`vote`.
+
+    Returns
+    -------
+    ndarray, shape (C,), float64
+
+    Raises
+    ------
+    UnknownName
+        No such rule, or one that needs labels that rule each other out.
+    RecipeError
+        As for :func:`vote`; all 0 is a good answer here.
+    """
+    if rule not in SEVERAL:
+        raise UnknownName("vote over several labels", rule, SEVERAL)
+    return _weighed(np.asarray(probabilities, dtype=np.float64), rule, weights)
+
+
 def vote(probabilities: ArrayLike, rule: str = "mean", weights: ArrayLike | None = None) -> F64:
     """Combine the windows of one track.
 
@@ -85,18 +132,9 @@ def vote(probabilities: ArrayLike, rule: str = "mean", weights: ArrayLike | None
         The arrays have other shapes, or numbers that are no probabilities or weights.
     """
     p = np.asarray(probabilities, dtype=np.float64)
-    if rule not in VOTES:
-        raise UnknownName("vote", rule, VOTES)
-    if p.ndim != 2 or 0 in p.shape:
-        raise RecipeError(f"a vote over an array of shape {p.shape}", "(windows, labels)")
-    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if w.shape != (len(p),):
-        raise RecipeError(f"weights of shape {w.shape}", f"one for each of {len(p)} windows")
-    if not (_counts(p) and _counts(w) and (p.sum(axis=1) > 0).all()):
-        raise RecipeError("a vote over numbers below 0, not finite, or all 0", "probabilities")
-    if w.sum() <= 0:
-        w = np.ones(len(p))
-    out = VOTES[rule](p, w / w.sum())
+    out = _weighed(p, rule, weights)
+    if not (p.sum(axis=1) > 0).all():
+        raise RecipeError("a vote over numbers that are all 0", "probabilities")
     return np.asarray(out / out.sum())
 
 

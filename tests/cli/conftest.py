@@ -111,3 +111,25 @@ def genrewise(model: Path) -> Run:
         )
 
     return call
+
+
+@pytest.fixture
+def in_library(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command around a music library of its own, by default with the tiny model."""
+    monkeypatch.setenv("GENREWISE_LIBRARY", str(tmp_path / "library.sqlite3"))
+
+    def call(
+        command: str, *args: str | Path, stdin: str | None = None, **how: Any
+    ) -> subprocess.CompletedProcess[str]:
+        wanted = ["--model", str(model)] if command in ("tag", "watch") else []
+        return subprocess.run(
+            [sys.executable, "-m", "genrewise", *command.split(), *wanted, *map(str, args)],
+            **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+            **how,
+        )
+
+    return call

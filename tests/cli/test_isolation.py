@@ -80,6 +80,7 @@ class Live:
 @contextmanager
 def live(model: Path, *more: str, sources: tuple[str, ...] = ("-",)) -> Iterator[Live]:
     command = [sys.executable, "-m", "genrewise", "classify", "--model", str(model), "--jsonl"]
+    command += ["--listen", "all"]  # so that long files take long
     with subprocess.Popen(
         [*command, *more, *sources],
         stdin=subprocess.PIPE,
@@ -145,7 +146,9 @@ def test_a_worker_that_hangs_costs_its_file(model: Path, long: str) -> None:
 
 
 def test_a_file_that_takes_too_long_costs_itself(genrewise: Run, long: str) -> None:
-    done = genrewise("--jsonl", "--time-limit", "0.2", "m/z.ogg", long, "m/z.ogg")
+    done = genrewise(
+        "--jsonl", "--listen", "all", "--time-limit", "0.2", "m/z.ogg", long, "m/z.ogg"
+    )
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["status"] for r in records] == ["ok", "failed", "ok"]
     assert done.returncode == 1

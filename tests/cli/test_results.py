@@ -57,9 +57,15 @@ FAILED: dict[str, Any] = {
 }
 
 
-def shown(form: str, *records: dict[str, Any], top: int = 2, timeline: bool = False) -> str:
+def shown(
+    form: str,
+    *records: dict[str, Any],
+    top: int = 2,
+    timeline: bool = False,
+    several: bool = False,
+) -> str:
     out = io.StringIO()
-    made = writer(form, out, top=top, timeline=timeline)
+    made = writer(form, out, top=top, timeline=timeline, several=several)
     for record in records:
         made.write(record)
     made.close()
@@ -177,3 +183,75 @@ def test_nothing_is_still_a_document() -> None:
     assert shown("jsonl") == ""
     assert shown("table") == ""
     assert shown("csv").startswith("path,status,genre,")
+
+
+# ------------------------------------------------- models of several genres at once
+
+
+def bearing(*genres: str, **more: Any) -> dict[str, Any]:
+    """An answer with several genres, best first; metal stands before rock though it has less."""
+    p = {"jazz": 0.04, "metal": 0.81, "punk": 0.18, "rock": 0.95}
+    values = {"genres": list(genres), "probabilities": p, "model": "tags-v1", **more}
+    first = genres[0] if genres else None
+    confidence = p[first] if first else max(p.values())
+    return answer(first, **{"confidence": confidence, **values})
+
+
+def test_the_table_of_several() -> None:
+    text = shown(
+        "table",
+        bearing("metal", "rock", "punk"),
+        FAILED,
+        bearing("rock"),
+        bearing(reason="no tag above its threshold"),
+        bearing(reason="silent", probabilities=dict.fromkeys(("jazz", "metal", "rock"), 0.0)),
+        several=True,
+    )
+    assert text.splitlines() == [
+        "genres                  next         length  file",
+        "metal 0.81, rock 0.95   jazz 0.04      3:05  songs/a.mp3",
+        "rock 0.95               metal 0.81     3:05  songs/a.mp3",
+        "unknown                 rock 0.95      3:05  songs/a.mp3",
+        "unknown                 (silent)       3:05  songs/a.mp3",
+    ]
+
+
+def test_as_many_of_several_as_are_asked_for() -> None:
+    one, three = (
+        shown("table", bearing("metal", "rock", "punk"), top=n, several=True).splitlines()[1]
+        for n in (1, 3)
+    )
+    assert one.split("  ")[0] == "metal 0.81"
+    assert three.split("  ")[0] == "metal 0.81, rock 0.95, punk 0.18"
+
+
+def test_why_there_is_none_of_several() -> None:
+    reason = "no tag above its threshold"
+    lines = shown("table", bearing(reason=reason), timeline=True, several=True).splitlines()
+    assert lines[-1] == f"    unknown: {reason}"
+
+
+def test_csv_of_several() -> None:
+    text = shown("csv", bearing("metal", "rock", "punk"), bearing(), FAILED, several=True)
+    assert text.splitlines()[0] == (
+        "path,status,genre,genres,confidence,seconds,elapsed,model,reason,lost,error,"
+        "label_1,p_1,label_2,p_2"
+    )
+    first, none, failed = rows(text)
+    assert (first["genre"], first["genres"], first["confidence"]) == (
+        "metal",
+        "metal; rock",
+        "0.81",
+    )
+    assert (first["label_1"], first["label_2"], first["p_2"]) == ("metal", "rock", "0.95")
+    assert (none["genre"], none["genres"], none["label_1"]) == ("", "", "rock")
+    assert (failed["status"], failed["genres"]) == ("failed", "")
+
+
+def test_json_has_all_of_several() -> None:
+    (found,) = json.loads(shown("json", bearing("metal", "rock", "punk"), top=1, several=True))
+    assert found["genres"] == ["metal", "rock", "punk"]
+
+
+def test_csv_of_one_genre_is_as_it_was() -> None:
+    assert "genres" not in shown("csv", answer(genres=["rock"])).splitlines()[0]

@@ -60,6 +60,20 @@ def classifier_network(weights: Any, bias: Any) -> bytes:
     return graph(nodes, {"x": ["n", w.shape[0]]}, {"probabilities": ["n", w.shape[1]]})
 
 
+def tags_network(weights: Any, bias: Any) -> bytes:
+    """1 / (1 + exp(-(x w + b))): each label by itself."""
+    from onnx import helper
+
+    w = np.asarray(weights)
+    nodes = [
+        constant("w", w),
+        constant("b", bias),
+        helper.make_node("Gemm", ["x", "w", "b"], ["z"]),
+        helper.make_node("Sigmoid", ["z"], ["probabilities"]),
+    ]
+    return graph(nodes, {"x": ["n", w.shape[0]]}, {"probabilities": ["n", w.shape[1]]})
+
+
 def embedding_network(weights: Any) -> bytes:
     """x w."""
     from onnx import helper
@@ -181,6 +195,7 @@ def networks() -> dict[str, Callable[..., bytes]]:
     """Functions that make ONNX files."""
     return {
         "classifier": classifier_network,
+        "tags": tags_network,
         "embedding": embedding_network,
         "backbone": backbone_network,
     }

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genrewise import bundle as bundles
-from genrewise.bundle import Bundle, needs, read
+from genrewise.bundle import Bundle, Tag, needs, read
 from genrewise.errors import BundleError
 from genrewise.inference import Classifier
 
@@ -241,6 +241,9 @@ def test_bundle_json_that_is_none(tmp_path: Path, text: bytes) -> None:
 
 EMBEDDING = {"file": "place.onnx", "inputs": ["s"], "size": 3, "centres": [[0, 0, 0], [1, 1, 1]]}
 TRACKS = {"file": "place.onnx", "names": ["a", "b"], "labels": [0, 1]}
+TAG = {"threshold": 0.5, "calibrated": True, "parent": ""}
+TAGS = {"noise": TAG, "tone": TAG}
+LOOP = {"noise": {**TAG, "parent": "tone"}, "tone": {**TAG, "parent": "noise"}}
 MEMBER = {"file": "tiny.onnx", "inputs": ["s"], "weights": [1.0, 1.0]}
 
 
@@ -312,6 +315,28 @@ MEMBER = {"file": "tiny.onnx", "inputs": ["s"], "weights": [1.0, 1.0]}
             )
         ),
         ({"multi_label": 0}, "multi_label in bundle.json is 0; expected true or false"),
+        ({"tags": []}, "tags in bundle.json is \\[\\]; expected an object"),
+        ({"tags": {"noise": TAG}}, "tags in bundle.json; expected multi_label where"),
+        *(
+            ({"multi_label": True, **change}, text)
+            for change, text in (
+                ({}, "tags in bundle.json; expected each label once"),
+                ({"tags": {"noise": TAG}}, "tags in bundle.json; expected each label once"),
+                ({"tags": {**TAGS, "hum": TAG}}, "tags in bundle.json; expected each label once"),
+                ({"tags": {**TAGS, "tone": 1}}, "the tag 'tone'; expected an object"),
+                ({"tags": {**TAGS, "tone": {}}}, "the tag 'tone' without 'threshold'"),
+                ({"tags": {**TAGS, "tone": {**TAG, "limit": 1}}}, "unknown key 'limit' in the tag"),
+                ({"tags": {**TAGS, "tone": {**TAG, "threshold": 0}}}, "a threshold of 0"),
+                ({"tags": {**TAGS, "tone": {**TAG, "threshold": 1.1}}}, "a threshold of 1.1"),
+                ({"tags": {**TAGS, "tone": {**TAG, "threshold": True}}}, "a threshold of True"),
+                ({"tags": {**TAGS, "tone": {**TAG, "calibrated": 1}}}, "calibrated of the tag"),
+                ({"tags": {**TAGS, "tone": {**TAG, "parent": "hum"}}}, "the parent 'hum'"),
+                ({"tags": {**TAGS, "tone": {**TAG, "parent": None}}}, "the parent None"),
+                ({"tags": {**TAGS, "tone": {**TAG, "parent": "tone"}}}, "expected a tree"),
+                ({"tags": LOOP}, "the parents of 'noise'; expected a tree"),
+                ({"tags": TAGS, "calibration": {"temperature": 2}}, "temperature of 2; expected 1"),
+            )
+        ),
         ({"versions": {"numpy": 2}}, "versions"),
         ({"metrics": []}, "metrics in bundle.json is \\[\\]; expected an object"),
         ({"files": {"../../etc/cron.d/x": "0" * 64}}, "a name without a path"),
@@ -326,7 +351,7 @@ def test_values_that_are_refused(
 
 
 def test_every_key_must_be_there(tmp_path: Path, good: bytes) -> None:
-    keys = [f.name for f in bundles.BundleInfo.__dataclass_fields__.values()]
+    keys = set(bundles.BundleInfo.__dataclass_fields__) - {"tags"}
     for key in keys:
         message = refused(rewritten(tmp_path, good, lambda values, key=key: values.pop(key)))
         assert key in message
@@ -345,6 +370,29 @@ def test_any_value_of_any_key(tmp_path: Path, good: bytes, key: str, value: Any)
     """What is read can be used; all else is one line."""
     path = rewritten(tmp_path, good, lambda values: values.update({key: value}))
     outcome(lambda: Classifier(path))
+
+
+@given(key=st.sampled_from(["threshold", "calibrated", "parent"]), value=JSON)
+@FUZZ
+def test_any_value_of_any_tag(tmp_path: Path, good: bytes, key: str, value: Any) -> None:
+    change = {"multi_label": True, "tags": {"noise": TAG, "tone": {**TAG, key: value}}}
+    path = rewritten(tmp_path, good, lambda values: values.update(change))
+    outcome(lambda: Classifier(path))
+
+
+def test_a_file_of_one_genre_says_nothing_of_tags(good: bytes, tmp_path: Path) -> None:
+    """So that a program which knows of no tags reads it, as it did before."""
+    held: dict[str, Any] = {}
+    path = rewritten(tmp_path, good, held.update)
+    assert "tags" not in held
+    assert read(path).info.tags == {}
+
+
+def test_tags_that_are_good(tmp_path: Path, good: bytes) -> None:
+    tags = {"noise": {**TAG, "threshold": 1, "parent": "tone"}, "tone": TAG}
+    change = {"multi_label": True, "tags": tags}
+    found = read(rewritten(tmp_path, good, lambda values: values.update(change))).info
+    assert found.tags == {"noise": Tag(1, True, "tone"), "tone": Tag(0.5, True, "")}
 
 
 def test_the_good_one_is_good(tmp_path: Path, good: bytes) -> None:

@@ -395,7 +395,7 @@ def test_another_front_end_is_refused(make: Make) -> None:
         ({"vote": "loudest"}, "vote 'loudest'; expected one of mean"),
         ({"inputs": {"s": {"kind": "magic"}}}, "no input named 'magic'"),
         ({"inputs": {"s": {"kind": "log-mel"}}}, "without frontend"),
-        ({"multi_label": True}, "several genres at once"),
+        ({"multi_label": True}, "tags in bundle.json; expected each label once"),
     ],
 )
 def test_settings_of_no_use(make: Make, changes: dict[str, Any], text: str) -> None:

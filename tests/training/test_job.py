@@ -407,4 +407,5 @@ def test_progress_covers_all_that_takes_time(
         ("files looked at", 18, everything),
         ("files", 18, everything),
         ("fits", 2, [1, 2]),
+        ("fits", 2, [1, 2]),
     ]

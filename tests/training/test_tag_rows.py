@@ -11,7 +11,7 @@ import pytest
 from genrewise.errors import DatasetError
 from genrewise.labels import LABEL_SETS
 from genrewise.training.datasets import Dataset, Item, read
-from genrewise.training.datasets.tags import tag_rows
+from genrewise.training.datasets.tags import tag_rows, tag_tracks
 
 NAMES = sorted(LABEL_SETS["gtzan-10"].labels)
 DATASET = Dataset(
@@ -107,3 +107,14 @@ def test_the_rows_of_the_large_model(shared_data: Path) -> None:
         dataset.labels[c]: int(n) for c, n in zip(*np.unique(y, return_counts=True), strict=True)
     }
     assert max(counts, key=counts.__getitem__) in {"disco", "reggae"}
+
+
+def test_rows_know_the_track_that_they_are_of(tmp_path: Path) -> None:
+    jazz, rock = (NAMES.index(name) for name in ("jazz", "rock"))
+    path = write(tmp_path / "rows.npz", [("rock.00009", rock, 8), ("jazz.00007", jazz, 16)])
+    x, y, tracks = tag_tracks(path, DATASET)
+    assert tracks == ("jazz.00007", "jazz.00007", "rock.00009")
+    assert [DATASET.labels[i] for i in y] == ["jazz", "jazz", "rock"]
+    rows, labels = tag_rows(path, DATASET)
+    np.testing.assert_array_equal(rows, x)
+    np.testing.assert_array_equal(labels, y)

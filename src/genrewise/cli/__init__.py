@@ -39,6 +39,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "",
         "Draw spectrograms of tracks as pictures.",
     ),
+    "tag": ("genrewise.cli.tag:tag", "tags", "Tag a music library with genres."),
+    "library": ("genrewise.cli.library:library", "tags", "List, export, prune the music library."),
+    "review": ("genrewise.cli.review:review", "tags", "Decide what the model is not sure of."),
+    "watch": ("genrewise.cli.watch:watch", "tags", "Tag what arrives in a folder."),
+    "similar": ("genrewise.cli.similar:similar", "tags", "Find songs that sound alike."),
+    "duplicates": (
+        "genrewise.cli.duplicates:duplicates",
+        "tags",
+        "List songs that are there more than once.",
+    ),
+    "undo": ("genrewise.cli.undo:undo", "tags", "Give music its old tags back."),
     "datasets": ("genrewise.cli.datasets:datasets", "train", "Report on data; split it."),
 }
 

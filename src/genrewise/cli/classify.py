@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from genrewise import engine
-from genrewise.bundle import find
+from genrewise.bundle import find, head
 from genrewise.cli.options import model_option, no_colour_option, seconds, size, windows
 from genrewise.cli.output import Progress, ready_stdout, say
 from genrewise.cli.paths import Tally, expand, is_url, read_list
@@ -140,7 +140,7 @@ def _not_zero(_ctx: click.Context, _option: click.Parameter, value: float | None
     default=2,
     show_default=True,
     metavar="N",
-    help="Labels to show in the table and in CSV.",
+    help="Labels to show in the table and in CSV; of a model that gives several, N at the most.",
 )
 @click.option(
     "--min-confidence",
@@ -216,7 +216,8 @@ def classify(
         time_limit=default_limit if time_limit is None else (time_limit or None),
         memory_limit=memory_limit or None,
     )
-    shown = writer(form or "table", out, top=top, timeline=job["timeline"])
+    several = head(found).multi_label
+    shown = writer(form or "table", out, top=top, timeline=job["timeline"], several=several)
     total = None if files_from else _total(paths, hidden)
     with closing(outcomes), Progress("files", total, hidden) as progress:
         _show(outcomes, shown, counts, progress, found.stem)

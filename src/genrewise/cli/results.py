@@ -27,7 +27,7 @@ class Writer(Protocol):
         """Show what ends the whole."""
 
 
-def writer(form: str, out: TextIO, *, top: int, timeline: bool) -> Writer:
+def writer(form: str, out: TextIO, *, top: int, timeline: bool, several: bool = False) -> Writer:
     """The writer of a form.
 
     Parameters
@@ -38,32 +38,37 @@ def writer(form: str, out: TextIO, *, top: int, timeline: bool) -> Writer:
         Labels to show a file.
     timeline : bool
         Show the genre over time.
+    several : bool
+        The model gives several labels at once.
     """
     if form == "json":
         return JsonArray(out)
     if form == "jsonl":
         return JsonLines(out)
     if form == "csv":
-        return _CsvOfTimes(out) if timeline else _CsvOfFiles(out, top)
-    return _Rows(out, top, timeline)
+        return _CsvOfTimes(out) if timeline else _CsvOfFiles(out, top, several)
+    return (_RowsOfSeveral if several else _Rows)(out, top, timeline)
 
 
 def ranking(record: Record) -> list[tuple[str, float]]:
-    """Labels and probabilities of a record, most probable first."""
-    return sorted(record["probabilities"].items(), key=lambda pair: -pair[1])
+    """Labels and probabilities of a record, its genres first, then the most probable."""
+    p, genres = record["probabilities"], record.get("genres", ())
+    rest = sorted((label for label in p if label not in genres), key=lambda label: -p[label])
+    return [(label, p[label]) for label in (*genres, *rest)]
 
 
 class _CsvOfFiles:
-    """A row a file; the most probable labels in pairs of columns."""
+    """A row a file; the best labels in pairs of columns."""
 
-    def __init__(self, out: TextIO, top: int) -> None:
+    def __init__(self, out: TextIO, top: int, several: bool) -> None:
         self.top = top
         pairs = [f"{kind}_{i}" for i in range(1, top + 1) for kind in ("label", "p")]
-        first = ("path", "status", "genre", "confidence", "seconds", "elapsed", "model")
+        genres = ("genres",) if several else ()
+        first = ("path", "status", "genre", *genres, "confidence", "seconds", "elapsed", "model")
         self._csv = Csv([*first, "reason", "lost", "error", *pairs], out)
 
     def write(self, record: Record) -> None:
-        row = dict(record)
+        row = dict(record) | {"genres": "; ".join(record.get("genres", ())[: self.top])}
         for i, (label, p) in enumerate(ranking(record)[: self.top], 1):
             row[f"label_{i}"], row[f"p_{i}"] = label, p
         self._csv.write({k: v for k, v in row.items() if not isinstance(v, (dict, list))})
@@ -98,41 +103,39 @@ class _Rows:
         self.out, self.top, self.timeline = out, top, timeline
         self._table: Table | None = None
 
-    def _begin(self, labels: list[str]) -> Table:
-        longest = max(map(len, labels), default=0)
-        others = max(1, self.top - 1)
-        columns = (
+    def _columns(self, longest: int) -> list[Column]:
+        """What stands before length and file; `longest` is the width of a label."""
+        return [
             Column("genre", max(longest, len("unknown"))),
             Column("confidence", 10, right=True),
-            Column("runner-up", max(9, others * (longest + 5) + 2 * (others - 1))),
-            Column("length", 7, right=True),
-            Column("file"),
-        )
-        return Table(columns, self.out)
+            Column("runner-up", max(9, _width(max(1, self.top - 1), longest))),
+        ]
+
+    def _cells(self, record: Record) -> list[str]:
+        """Cells of those columns."""
+        genre = record["genre"]
+        others = [pair for pair in ranking(record) if pair[0] != genre]
+        # Of an unknown genre the column of runners-up begins with the best guess; its
+        # confidence is no confidence in "unknown".
+        return [
+            genre or "unknown",
+            f"{record['confidence']:.2f}" if genre else "",
+            _silent_or(record, _listed(others[: max(1, self.top - 1)])),
+        ]
 
     def write(self, record: Record) -> None:
         if record["status"] == "failed":
             return
         if self._table is None:
-            self._table = self._begin(list(record["probabilities"]))
-        genre = record["genre"]
-        others = [pair for pair in ranking(record) if pair[0] != genre]
-        runners = ", ".join(f"{label} {p:.2f}" for label, p in others[: max(1, self.top - 1)])
-        silent = record["reason"] == "silent"
+            columns = self._columns(max(map(len, record["probabilities"]), default=0))
+            self._table = Table(
+                [*columns, Column("length", 7, right=True), Column("file")], self.out
+            )
         length = clock(record["seconds"])
         if record["status"] == "partial" and record["stated"]:
             length += f" of {clock(record['stated'])}"
-        # Of an unknown genre the column of runners-up begins with the best guess; its
-        # confidence is no confidence in "unknown".
-        cells = (
-            genre or "unknown",
-            f"{record['confidence']:.2f}" if genre else "",
-            "(silent)" if silent else runners,
-            length,
-            record["path"],
-        )
-        how: dict[str, Any] = {"bold": True} if genre else {"dim": True}
-        self._table.row(cells, **how)
+        how: dict[str, Any] = {"bold": True} if record["genre"] else {"dim": True}
+        self._table.row([*self._cells(record), length, record["path"]], **how)
         if self.timeline:
             self._times(self._table, record)
 
@@ -151,6 +154,39 @@ class _Rows:
 
     def close(self) -> None:
         """Nothing ends a table."""
+
+
+class _RowsOfSeveral(_Rows):
+    """A row a file: what it bears with each probability, and what comes next."""
+
+    def _columns(self, longest: int) -> list[Column]:
+        return [
+            Column("genres", max(len("unknown"), _width(self.top, longest))),
+            Column("next", max(8, _width(1, longest))),
+        ]
+
+    def _cells(self, record: Record) -> list[str]:
+        borne = len(record.get("genres", ()))
+        found = ranking(record)
+        return [
+            _listed(found[: min(borne, self.top)]) or "unknown",
+            _silent_or(record, _listed(found[borne : borne + 1])),
+        ]
+
+
+def _listed(pairs: list[tuple[str, float]]) -> str:
+    """Labels with their probabilities in one cell."""
+    return ", ".join(f"{label} {p:.2f}" for label, p in pairs)
+
+
+def _width(n: int, longest: int) -> int:
+    """Columns that so many labels and their probabilities take."""
+    return n * (longest + 5) + 2 * (n - 1)
+
+
+def _silent_or(record: Record, text: str) -> str:
+    """The text of a cell, unless nothing was heard."""
+    return "(silent)" if record["reason"] == "silent" else text
 
 
 def stretches(timeline: list[dict[str, Any]]) -> list[tuple[float, float, str, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genrewise.errors import DatasetError, UnknownName
+from genrewise.errors import BundleError, DatasetError, UnknownName
 from genrewise.inference import Classifier
 from genrewise.training import datasets
 from genrewise.training.answers import Answers, Bars, answer, no_bar, wanted_items
@@ -399,10 +399,18 @@ def evaluate(question: Question) -> Evaluation:
     DatasetError
         No label in common, no such part, or no file could be read.
     UnknownName, BundleError
-        No such model, label or kind of damage, or a damaged model.
+        No such model, label or kind of damage; a damaged model, or one that gives several
+        genres at once: being right is another thing there, and its card has the figures.
     """
     chosen(question.damages)  # before anything is heard
     models = [Classifier(name) for name in (question.model, question.against) if name]
+    for model in models:
+        if model.info.multi_label:
+            raise BundleError(
+                f"{model.name} gives several genres at once",
+                "a model that gives one",
+                f"for its figures run: genrewise models show {model.name}",
+            )
     found = _read(question)
     matches, lines = _matched(question, found, models)
     done = [

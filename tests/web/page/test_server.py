@@ -124,7 +124,7 @@ def test_a_file_that_is_too_large_is_not_sent(visitor: Visitor, start: Start) ->
     assert "POST" not in sent
 
 
-def test_what_the_browser_keeps_is_only_answers(page: Any, server: Server) -> None:
+def test_what_the_browser_keeps_is_only_answers(page: Any) -> None:
     page.get_by_role("button", name="Low string").click()
     answered(page)
     page.wait_for_selector(".spectrogram canvas")

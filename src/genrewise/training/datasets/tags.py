@@ -12,7 +12,7 @@ from genrewise.errors import DatasetError
 from genrewise.labels import LABEL_SETS
 from genrewise.training.datasets.base import Dataset
 
-__all__ = ["tag_rows"]
+__all__ = ["tag_rows", "tag_tracks"]
 
 _EXPECTED = "an .npz of tags, label and track"
 
@@ -21,6 +21,14 @@ _TOGETHER = 8
 
 
 def tag_rows(path: str | Path, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """As :func:`tag_tracks`, without the names of the tracks."""
+    x, y, _ = tag_tracks(path, dataset)
+    return x, y
+
+
+def tag_tracks(
+    path: str | Path, dataset: Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[str, ...]]:
     """Mean tag vectors of tracks that the data set has no audio of.
 
     Parameters
@@ -36,6 +44,8 @@ def tag_rows(path: str | Path, dataset: Dataset) -> tuple[NDArray[np.float32], N
     x : ndarray, shape (k, d), float32
     y : ndarray of int, shape (k,)
         Index into the labels of `dataset`.
+    tracks : tuple of str, length k
+        The track that each row is of; several rows may be of one.
 
     Raises
     ------
@@ -57,7 +67,7 @@ def tag_rows(path: str | Path, dataset: Dataset) -> tuple[NDArray[np.float32], N
             f"{path}: {shapes}", f"(n, d), (n,) and (n,), labels 0 to {len(names) - 1}"
         )
     known = {item.track for item in dataset.items}
-    x, y = [], []
+    x, y, tracks = [], [], []
     for name in sorted(set(track.tolist()) - known):
         mine = np.flatnonzero(track == name)
         genre = names[int(label[mine[0]])]
@@ -66,6 +76,7 @@ def tag_rows(path: str | Path, dataset: Dataset) -> tuple[NDArray[np.float32], N
         for i in range(0, len(mine) - _TOGETHER + 1, _TOGETHER):
             x.append(tags[mine[i : i + _TOGETHER]].mean(axis=0))
             y.append(dataset.labels.index(genre))
+            tracks.append(name)
     if not x:
         raise DatasetError(f"{path}: no track that {dataset.name} lacks", "rows of further tracks")
-    return np.stack(x).astype(np.float32), np.array(y, dtype=np.int64)
+    return np.stack(x).astype(np.float32), np.array(y, dtype=np.int64), tuple(tracks)

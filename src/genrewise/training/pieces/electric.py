@@ -164,7 +164,7 @@ def hiphop(rng: np.random.Generator) -> F32:
                 table.add(drums.scratch(rng, 0.18), s.at(start + beat), 0.5)
     worn = band(drift(record.y, 10.0, rng), low=250.0, high=3200.0)
     mouth = compress(peak(band(voice.y, low=150.0, high=6000.0), 2500.0, 4.0), 0.05, 4.0)
-    y = 1.15 * skins.y + 1.4 * hat.y + 0.46 * bass.y + 0.24 * worn + 1.23 * mouth + 0.28 * table.y
-    y = y + 0.1 * drums.crackle(len(y), rng)
-    y = equalise(room(y, 0.12, 0.06, rng), (1, -5, -12, -9, -1, 3, 3, 1))
-    return finish(y, rng, hiss=0.001, push=1.2)
+    y = 1.22 * skins.y + 1.55 * hat.y + 0.57 * bass.y + 0.19 * worn + 1.13 * mouth + 0.33 * table.y
+    y = y + 0.14 * drums.crackle(len(y), rng)
+    y = equalise(room(y, 0.12, 0.06, rng), (2, 4, -9, -3, 3, 2, 0, -3))
+    return finish(y, rng, hiss=0.001, push=2.2)
