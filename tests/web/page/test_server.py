@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
-from tests.web.conftest import Server, Start, music, serving, wav
+from tests.web.conftest import Start, music, serving, wav
 from tests.web.page.conftest import Visitor, answered, choose
 
 GONE = "The server does not answer."
