@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -183,3 +185,63 @@ def music(seconds: float = 4.0, seed: int = 0) -> Any:
 def song() -> bytes:
     """A short piece as a file."""
     return wav(music())
+
+
+@contextmanager
+def connection(server: Server) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
+        yield plain
+
+
+def raw(server: Server, data: bytes) -> bytes:
+    """Whatever comes back for bytes that are sent as they are."""
+    with connection(server) as plain:
+        try:
+            plain.sendall(data)
+            plain.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        found = b""
+        try:
+            while piece := plain.recv(65536):
+                found += piece
+        except ConnectionError:
+            pass
+        return found
+
+
+def status(reply: bytes) -> int:
+    return int(reply.split(b" ", 2)[1]) if reply else 0
+
+
+def head(method: str, path: str, *lines: str, host: str = "localhost") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode()
+
+
+def is_problem(reply: Reply) -> None:
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    found = reply.json
+    assert set(found) == {"type", "title", "status", "detail"}
+    assert found["status"] == reply.status
+    assert re.fullmatch(r"[A-Za-z][^\n]*[.?]", found["detail"])
+    assert not re.search(r"(?<!\w)/\w", found["detail"])
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that takes little."""
+    folder = tmp_path_factory.mktemp("small")
+    with serving(folder, "--max-size", "1M", "--client-requests", "100000") as running:
+        yield running
+
+
+@pytest.fixture
+def unharmed(small: Server) -> Iterator[None]:
+    """After each attack the server answers, and nothing lies about."""
+    yield
+    assert small.get("/health").json["status"] == "ok"
+    until = time.monotonic() + 10
+    while small.left() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert small.left() == []
+    assert small.process.poll() is None

@@ -3,78 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.web.conftest import API, Reply, Server, Start, form, serving
+from tests.web.conftest import API, Server, Start, connection, form, head, is_problem, raw, status
 
 MEBI = 2**20
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes little."""
-    folder = tmp_path_factory.mktemp("small")
-    with serving(folder, "--max-size", "1M", "--client-requests", "100000") as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def unharmed(small: Server) -> Iterator[None]:
-    """After each attack the server answers, and nothing lies about."""
-    yield
-    assert small.get("/health").json["status"] == "ok"
-    until = time.monotonic() + 10
-    while small.left() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert small.left() == []
-    assert small.process.poll() is None
-
-
-@contextmanager
-def connection(server: Server) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
-        yield plain
-
-
-def raw(server: Server, data: bytes) -> bytes:
-    """Whatever comes back for bytes that are sent as they are."""
-    with connection(server) as plain:
-        try:
-            plain.sendall(data)
-            plain.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        found = b""
-        try:
-            while piece := plain.recv(65536):
-                found += piece
-        except ConnectionError:
-            pass
-        return found
-
-
-def status(reply: bytes) -> int:
-    return int(reply.split(b" ", 2)[1]) if reply else 0
-
-
-def head(method: str, path: str, *lines: str, host: str = "localhost") -> bytes:
-    return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode()
-
-
-def is_problem(reply: Reply) -> None:
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    found = reply.json
-    assert set(found) == {"type", "title", "status", "detail"}
-    assert found["status"] == reply.status
-    assert re.fullmatch(r"[A-Za-z][^\n]*[.?]", found["detail"])
-    assert not re.search(r"(?<!\w)/\w", found["detail"])
+pytestmark = pytest.mark.usefixtures("unharmed")
 
 
 # -- size
@@ -409,109 +347,3 @@ def test_pages_of_others_read_nothing(small: Server) -> None:
         headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
     )
     assert not [name for name in preflight.headers if name.startswith("Access-Control")]
-
-
-# -- values
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "3",
-        '"x"',
-        "[" * 100_00,
-        '{"sample": NaN}',
-        "\xff\xfe",
-        '{"sample": null}',
-        '{"sample": 3}',
-        '{"sample": ["a"]}',
-        '{"sample": {"a": 1}}',
-        '{"sample": "../samples.json"}',
-        '{"sample": "/etc/passwd"}',
-        '{"sample": "none.ogg"}',
-        '{"sample": "a", "url": "b"}',
-        '{"url": "file:///etc/passwd"}',
-        '{"url": "http://127.0.0.1:22/"}',
-        '{"sample": "low-string.ogg", "model": "/etc/passwd"}',
-        '{"sample": "low-string.ogg", "model": "../models/small-gtzan-v1"}',
-        '{"sample": "low-string.ogg", "model": "x.genrewise"}',
-        '{"sample": "low-string.ogg", "start": 1e999}',
-        '{"sample": "low-string.ogg", "start": ' + "9" * 5000 + "}",
-        '{"sample": "low-string.ogg", "__class__": "x"}',
-        '{"sample": "\\ud800"}',
-    ],
-)
-def test_json_that_is_not_what_was_expected(small: Server, body: str) -> None:
-    reply = small.post_json("/classifications", body.encode("latin-1"))
-    assert reply.status in (400, 403, 404, 422)
-    is_problem(reply)
-    assert "/etc" not in reply.text
-
-
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "x", "image/png"]
-)
-def test_other_content_types(small: Server, kind: str) -> None:
-    reply = small.ask("POST", f"{API}/classifications", b"file=x", {"Content-Type": kind})
-    assert reply.status == 415
-    is_problem(reply)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "multipart/form-data",
-        "multipart/form-data; boundary=",
-        "multipart/form-data; boundary=" + "x" * 500,
-        'multipart/form-data; boundary="\r"',
-        "multipart/form-data; boundary=y",
-    ],
-)
-def test_forms_that_are_none(small: Server, kind: str) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--x--\r\n'
-    lines = (f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Connection: close")
-    found = raw(small, head("POST", f"{API}/classifications", *lines) + body)
-    assert status(found) == 400
-    assert b"Traceback" not in found
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        [],
-        [("song", "a.wav", b"x")],
-        [("file", "a.wav", b"x"), ("file", "b.wav", b"x")],
-        [("file", "a.wav", b"x"), ("other", "b.wav", b"x")],
-    ],
-)
-def test_one_file_is_expected(small: Server, files: Any) -> None:
-    body, kind = form({}, files)
-    reply = small.ask("POST", f"{API}/classifications", body, {"Content-Type": kind})
-    assert reply.status == 400
-    assert reply.json["detail"] == "Expected one file in a field of the form named file."
-
-
-def test_a_file_without_a_name_is_a_field(small: Server) -> None:
-    body, kind = form({"file": "no upload"}, [])
-    reply = small.ask("POST", f"{API}/classifications", body, {"Content-Type": kind})
-    assert reply.status in (400, 422)
-    is_problem(reply)
-
-
-@pytest.mark.parametrize("query", ["?limit=3", "?x", "?" + "a=b&" * 1000, "?%ff=%00"])
-def test_parameters_that_nobody_knows(small: Server, query: str) -> None:
-    reply = small.ask("GET", f"{API}/models{query}")
-    assert reply.status == 422
-    is_problem(reply)
-
-
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PROPFIND", "X"])
-def test_other_methods(small: Server, method: str) -> None:
-    reply = small.ask(method, f"{API}/models")
-    assert reply.status == 405
-    is_problem(reply)
-    assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}

@@ -41,79 +41,82 @@ def _origin(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...
     return value
 
 
+#: What bounds the work of a server.
+_LIMITS = (
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        default=usable_cpus(),
+        metavar="N",
+        help="Processes that listen; by default one a CPU.",
+    ),
+    click.option(
+        "--queue",
+        type=click.IntRange(1),
+        default=64,
+        show_default=True,
+        metavar="N",
+        help="Files that may wait.",
+    ),
+    click.option(
+        "--max-size",
+        "max_bytes",
+        type=size,
+        default="300M",
+        show_default=True,
+        help="Size of an upload at the most.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=seconds,
+        default="4:00:00",
+        show_default=True,
+        help="Length of a recording at the most.",
+    ),
+    click.option(
+        "--time-limit",
+        type=seconds,
+        default="15:00",
+        show_default=True,
+        help="Give a file up after this at the latest.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=size,
+        default="2G" if CAN_LIMIT_MEMORY else "0",
+        show_default=True,
+        help="Give a file up above this (needs /proc); 0 for none.",
+    ),
+    click.option(
+        "--client-jobs",
+        type=click.IntRange(1),
+        default=32,
+        show_default=True,
+        metavar="N",
+        help="Files of one client at a time.",
+    ),
+    click.option(
+        "--client-requests",
+        type=click.IntRange(1),
+        default=3000,
+        show_default=True,
+        metavar="N",
+        help="Requests of one client in a minute.",
+    ),
+    click.option(
+        "--keep",
+        "keep_seconds",
+        type=seconds,
+        default="1:00:00",
+        show_default=True,
+        help="Forget answers after this.",
+    ),
+)
+
+
 def _limits(command: Any) -> Any:
     """Add the options that bound what the server does."""
-    options = (
-        click.option(
-            "--workers",
-            type=click.IntRange(1),
-            default=usable_cpus(),
-            metavar="N",
-            help="Processes that listen; by default one a CPU.",
-        ),
-        click.option(
-            "--queue",
-            type=click.IntRange(1),
-            default=64,
-            show_default=True,
-            metavar="N",
-            help="Files that may wait.",
-        ),
-        click.option(
-            "--max-size",
-            "max_bytes",
-            type=size,
-            default="300M",
-            show_default=True,
-            help="Size of an upload at the most.",
-        ),
-        click.option(
-            "--max-seconds",
-            type=seconds,
-            default="4:00:00",
-            show_default=True,
-            help="Length of a recording at the most.",
-        ),
-        click.option(
-            "--time-limit",
-            type=seconds,
-            default="15:00",
-            show_default=True,
-            help="Give a file up after this at the latest.",
-        ),
-        click.option(
-            "--memory-limit",
-            type=size,
-            default="2G" if CAN_LIMIT_MEMORY else "0",
-            show_default=True,
-            help="Give a file up above this (needs /proc); 0 for none.",
-        ),
-        click.option(
-            "--client-jobs",
-            type=click.IntRange(1),
-            default=32,
-            show_default=True,
-            metavar="N",
-            help="Files of one client at a time.",
-        ),
-        click.option(
-            "--client-requests",
-            type=click.IntRange(1),
-            default=3000,
-            show_default=True,
-            metavar="N",
-            help="Requests of one client in a minute.",
-        ),
-        click.option(
-            "--keep",
-            "keep_seconds",
-            type=seconds,
-            default="1:00:00",
-            show_default=True,
-            help="Forget answers after this.",
-        ),
-    )
-    for option in reversed(options):
+    for option in reversed(_LIMITS):
         command = option(command)
     return command
 
@@ -140,6 +143,12 @@ def _limits(command: Any) -> Any:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
     help="A folder of songs to label by ear.",
+)
+@click.option(
+    "--label-out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where clips, labels and what was learnt are kept; by default FOLDER-labelled beside it.",
 )
 @click.option(
     "--reports",

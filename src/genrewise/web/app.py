@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from genrewise.errors import nearest
+from genrewise.errors import MissingExtra, nearest
 from genrewise.web import pages, receiving, service
 from genrewise.web.fetcher import Fetcher
 from genrewise.web.guards import SECURITY_HEADERS, Head, Rates, cors_headers, refuse
 from genrewise.web.jobs import Job, Jobs
+from genrewise.web.labelling import Labelling, beside
 from genrewise.web.listening import listeners
 from genrewise.web.logs import Log
 from genrewise.web.models import Models
 from genrewise.web.openapi import description
 from genrewise.web.problems import CONTENT_TYPE, Problem, problem_body, title_of
-from genrewise.web.routes import BASE, ROUTES, Route
+from genrewise.web.route import Route
+from genrewise.web.routes import BASE, ROUTES
 from genrewise.web.settings import Settings
 from genrewise.web.site import Site, site
 from genrewise.web.streams import Streams
 from genrewise.web.uploads import Workplace
+
+if TYPE_CHECKING:
+    from genrewise.web.shelf import Shelf
 
 __all__ = ["create_app"]
 
@@ -97,8 +102,23 @@ def _start(settings: Settings) -> Site:
             here.metrics.add("genrewise_audio_seconds_total", job.record["seconds"])
 
     jobs.on_end = ended
+    here.shelf = _shelf(settings)
+    if settings.label is not None:
+        out = settings.label_out or beside(settings.label)
+        here.labelling = Labelling(settings.label, out, models.add, log)
     here.listeners = listeners(jobs, settings, models.own, log)
     return here
+
+
+def _shelf(settings: Settings) -> Shelf | None:
+    """The library, where one is shown; its reader of tags is an extra of its own."""
+    if settings.db is None:
+        return None
+    try:
+        from genrewise.web.shelf import Shelf
+    except ModuleNotFoundError as error:
+        raise MissingExtra("genrewise serve --db", "tags", error.name or "mutagen") from None
+    return Shelf(settings.db)
 
 
 # -- a request

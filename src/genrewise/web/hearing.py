@@ -5,6 +5,7 @@ Runs in a process of :mod:`genrewise.engine`, so what a file does to a decoder i
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -64,10 +65,13 @@ class Hearing:
         Name or file.
     max_seconds : float
         Of audio that is decoded of one file.
+    embedding : bool
+        Also give embeddings, by which songs are compared.
     """
 
     model: str
     max_seconds: float
+    embedding: bool = False
 
     def __call__(self) -> Callable[[Wish | None], dict[str, Any] | None]:
         """Load the model and use it once, so that the first answer is as quick as the others.
@@ -100,8 +104,10 @@ class Hearing:
             max_seconds=self.max_seconds,
             heard=ear,
         )
-        found = record(prediction, ClassifyJob(timeline=wish.timeline))
-        return {"record": found, "picture": ear.picture()}
+        job = ClassifyJob(timeline=wish.timeline, embedding=self.embedding)
+        found = record(prediction, job)
+        embedding = found.pop("embedding", b"")
+        return {"record": found, "picture": ear.picture(), "embedding": embedding}
 
 
 class _Models:
@@ -109,7 +115,7 @@ class _Models:
 
     def __init__(self, model: str) -> None:
         self._model = model
-        self._others: OrderedDict[str, Classifier] = OrderedDict()
+        self._others: OrderedDict[tuple[str, int], Classifier] = OrderedDict()
         self._own = self._load(model)
 
     def _load(self, model: str) -> Classifier:
@@ -124,12 +130,21 @@ class _Models:
     def get(self, model: str) -> Classifier:
         if model in ("", self._model, self._own.name):
             return self._own
-        if model not in self._others:
-            self._others[model] = self._load(model)
+        key = (model, _changed(model))
+        if key not in self._others:
+            self._others[key] = self._load(model)
             if len(self._others) > _READY:
                 self._others.popitem(last=False)
-        self._others.move_to_end(model)
-        return self._others[model]
+        self._others.move_to_end(key)
+        return self._others[key]
+
+
+def _changed(path: str) -> int:
+    """When a model's file was written: one that learnt once more has the same name."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
+    except OSError:  # it is said when it is loaded
+        return 0
 
 
 class _Ear:

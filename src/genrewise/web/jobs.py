@@ -54,6 +54,8 @@ class Job:
         The answer.
     picture : bytes
         What a page draws, as JSON; empty where it was not wanted.
+    embedding : bytes
+        What songs are compared by; empty where nothing is compared.
     version : int
         Grows with every change.
     """
@@ -67,6 +69,7 @@ class Job:
     progress: float = 0.0
     record: dict[str, Any] = field(default_factory=dict)
     picture: bytes = b""
+    embedding: bytes = b""
     version: int = 0
     changed: float = field(default_factory=time.monotonic)
 
@@ -281,7 +284,9 @@ class Jobs:
                 job.progress = progress
                 self._change(job, "running")
 
-    def finish(self, id_: str, record: dict[str, Any], picture: bytes = b"") -> None:
+    def finish(
+        self, id_: str, record: dict[str, Any], picture: bytes = b"", embedding: bytes = b""
+    ) -> None:
         """A job has its answer, good or bad; one that was cancelled meanwhile stays so."""
         with self._news:
             job = self._jobs.get(id_)
@@ -290,6 +295,7 @@ class Jobs:
             job.delete_upload()
             if not job.ended:
                 job.record, job.picture, job.progress = record, picture, 1.0
+                job.embedding = embedding
                 self._usual += 0.2 * (record["elapsed"] - self._usual)
                 self._change(job, record["status"])
                 self.on_end(job)

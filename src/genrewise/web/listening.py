@@ -91,12 +91,13 @@ class Listener(threading.Thread):
                 self._jobs.pause(_PAUSE)
 
     def _listen(self) -> None:
+        settings = self._settings
         outcomes = engine.run(
-            Hearing(self._settings.model, self._settings.max_seconds),
+            Hearing(settings.model, settings.max_seconds, settings.db is not None),
             self._wishes(),
             workers=1,
             time_limit=self._limit,
-            memory_limit=self._settings.memory_limit,
+            memory_limit=settings.memory_limit,
             method="spawn",  # this process has threads
             watch=self,
         )
@@ -134,14 +135,11 @@ class Listener(threading.Thread):
         if outcome.kind == "cancelled":
             self.ready = False
             return
-        picture = b""
+        given: dict[str, Any] = outcome.value or {}
         if outcome.kind == "ok":
-            picture, outcome = (
-                outcome.value["picture"],
-                replace(outcome, value=outcome.value["record"]),
-            )
+            outcome = replace(outcome, value=given["record"])
         record = of_outcome(self._told(outcome, job), self._model)
-        self._jobs.finish(job.id, record, picture)
+        self._jobs.finish(job.id, record, given.get("picture", b""), given.get("embedding", b""))
 
     def _told(self, outcome: Outcome, job: Job) -> Outcome:
         """The outcome as the client may see it: the upload's name, no path of this machine."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from genrewise import bundle
@@ -41,6 +43,8 @@ class Models:
         self._known: dict[str, dict[str, Any]] = {}
         self._paths: dict[str, str] = {}
         self._read = 0.0
+        self._made: dict[str, Path] = {}
+        self._digests: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def _fresh(self) -> dict[str, dict[str, Any]]:
@@ -51,6 +55,8 @@ class Models:
                 for entry in bundle.list_models():
                     self._put(asdict(entry))
                 self._put(asdict(bundle.entry(self.own, self._own_path)))
+                for name, path in self._made.items():
+                    self._put(asdict(bundle.entry(name, path)))
             return self._known
 
     def _put(self, values: dict[str, Any]) -> None:
@@ -60,6 +66,13 @@ class Models:
         values["names"] = {label: display(label) for label in values["labels"]}
         self._paths[values["name"]] = path
         self._known[values["name"]] = values
+
+    def add(self, path: Path) -> None:
+        """Know one model more: one that was made here."""
+        with self._lock:
+            self._made[path.stem] = path
+            self._read = 0.0
+            self._digests.pop(os.fspath(path), None)
 
     def all(self) -> list[dict[str, Any]]:
         """The models as ``genrewise models --json`` lists them, without where they lie."""
@@ -94,6 +107,16 @@ class Models:
         if not known[name]["available"]:
             raise Problem(422, f"The model {name} cannot answer on this server.")
         return self._paths[name]
+
+    def digest(self, name: str) -> str:
+        """The hash of a model's file, which tells two of a name apart; empty without one."""
+        self._fresh()
+        path = self._paths.get(name)
+        if path is None:
+            return ""
+        if path not in self._digests:
+            self._digests[path] = bundle.read(path).digest
+        return self._digests[path]
 
     def card(self, name: str) -> str:
         """A model's card, Markdown."""

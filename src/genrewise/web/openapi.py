@@ -9,11 +9,12 @@ from flask import Response
 
 from genrewise import __version__
 from genrewise.web.problems import CONTENT_TYPE, title_of
-from genrewise.web.schemas import SCHEMAS, ref
+from genrewise.web.schemas import SCHEMAS
+from genrewise.web.shapes import ref
 from genrewise.web.site import answer, site
 
 if TYPE_CHECKING:
-    from genrewise.web.routes import Route
+    from genrewise.web.route import Route
 
 __all__ = ["description", "show"]
 

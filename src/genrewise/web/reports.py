@@ -12,7 +12,7 @@ from flask import Response
 from genrewise.web.problems import Problem
 from genrewise.web.site import answer, site
 
-__all__ = ["of_model", "show", "show_all"]
+__all__ = ["of_model", "show", "show_all", "without_paths"]
 
 #: No honest report is larger.
 _LARGEST = 20 * 2**20
@@ -21,14 +21,20 @@ _PATH = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\\"']+[/\\])+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def _without_paths(value: Any) -> Any:
-    """Values in which paths of a machine are cut to their last part."""
+def without_paths(value: Any) -> Any:
+    """Values in which paths of a machine are cut to their last part.
+
+    Parameters
+    ----------
+    value : object
+        Text, or a list or mapping with text in it.
+    """
     if isinstance(value, str):
         return _PATH.sub("", value)
     if isinstance(value, dict):
-        return {key: _without_paths(v) for key, v in value.items()}
+        return {key: without_paths(v) for key, v in value.items()}
     if isinstance(value, list):
-        return [_without_paths(v) for v in value]
+        return [without_paths(v) for v in value]
     return value
 
 
@@ -43,7 +49,7 @@ def _read(folder: Path, name: str, protocol: str) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return _without_paths(found) if isinstance(found, dict) else None
+    return without_paths(found) if isinstance(found, dict) else None
 
 
 def of_model(folder: Path | None, name: str, protocol: str) -> dict[str, Any] | None:

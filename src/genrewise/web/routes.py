@@ -2,90 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from flask import Response
-
 from genrewise.web import classifications, events, openapi, reports, samples, service
-from genrewise.web.schemas import Schema, array, ref
+from genrewise.web.route import FORM, JSON, Answer, Parameter, Route
+from genrewise.web.routes_labelling import LABELLING
+from genrewise.web.routes_library import LIBRARY
+from genrewise.web.shapes import array, ref
 
-__all__ = ["BASE", "ROUTES", "Answer", "Parameter", "Route"]
+__all__ = ["BASE", "ROUTES"]
 
 #: Where version 1 begins.
 BASE = "/api/v1"
-
-JSON = "application/json"
-FORM = "multipart/form-data"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A part of an address that may vary.
-
-    Parameters
-    ----------
-    name : str
-    about : str
-    schema : mapping
-    place : {"path", "query"}
-    """
-
-    name: str
-    about: str
-    schema: Mapping[str, Any]
-    place: str = "path"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What comes back.
-
-    Parameters
-    ----------
-    about : str
-    schema : mapping, optional
-    kind : str
-        Content type; empty where nothing comes with it.
-    """
-
-    about: str
-    schema: Mapping[str, Any] | None = None
-    kind: str = JSON
-
-
-@dataclass(frozen=True)
-class Route:
-    """An address and a method.
-
-    Parameters
-    ----------
-    method, path : str
-        ``"/samples/{file}"``; below :data:`BASE`.
-    run : callable
-        Gets the parameters by name.
-    summary : str
-    answers : mapping of int to Answer
-        By status.
-    problems : tuple of int
-        Statuses of problem documents, besides those that any address may answer.
-    parameters : tuple of Parameter
-    bodies : mapping of str to schema
-        By content type.
-    group : str
-    """
-
-    method: str
-    path: str
-    run: Callable[..., Response]
-    summary: str
-    answers: Mapping[int, Answer]
-    problems: tuple[int, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-    bodies: Mapping[str, Schema] = field(default_factory=dict)
-    group: str = "service"
-
 
 _ID = Parameter("id", "Number of a classification.", {"type": "string", "minLength": 1})
 _FILE = Parameter("file", "File name of a sample.", {"type": "string", "minLength": 1})
@@ -234,4 +160,6 @@ ROUTES: tuple[Route, ...] = (
         (_ID,),
         group="classifications",
     ),
+    *LIBRARY,
+    *LABELLING,
 )

@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response
 
 from genrewise.web.problems import Problem
+from genrewise.web.sending import send_audio
 from genrewise.web.site import answer
 
 __all__ = ["audio", "sample_file", "show_all"]
@@ -42,5 +43,4 @@ def show_all() -> Response:
 
 def audio(file: str) -> Response:
     """Send a piece; parts of it where a player asks for them."""
-    path = sample_file(file)
-    return send_file(path, mimetype="audio/ogg", conditional=True, max_age=86400)
+    return send_audio(sample_file(file), 86400)

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from genrewise.web.schemas_rooms import ROOMS
+from genrewise.web.shapes import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    SECONDS,
+    SHARE,
+    TEXT,
+    Schema,
+    array,
+    obj,
+    one_of,
+    or_null,
+    ref,
+)
 
-__all__ = ["SCHEMAS", "array", "obj", "ref"]
-
-Schema = dict[str, Any]
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-FLAG: Schema = {"type": "boolean"}
-SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-SECONDS: Schema = {"type": "number", "minimum": 0, "maximum": 1e6}
-
-
-def ref(name: str) -> Schema:
-    """A reference to one of :data:`SCHEMAS`."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def array(items: Schema, **more: Any) -> Schema:
-    """A list."""
-    return {"type": "array", "items": items, **more}
-
-
-def obj(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
-    """An object whose properties are all there but for those named."""
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, **more}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _one_of(*words: str) -> Schema:
-    return {"type": "string", "enum": list(words)}
-
+__all__ = ["OPTIONS", "SCHEMAS"]
 
 _SEGMENT = obj({"start": NUMBER, "stop": NUMBER, "genre": TEXT, "confidence": SHARE})
 _NEIGHBOUR = obj({"track": TEXT, "genre": TEXT, "similarity": NUMBER})
@@ -69,7 +49,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Health": obj(
         {
-            "status": _one_of("ok"),
+            "status": one_of("ok"),
             "version": TEXT,
             "models": array(TEXT),
             "queue": obj({"length": COUNT, "limit": COUNT}),
@@ -101,7 +81,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "ModelDetail": {
-        "allOf": [ref("Model"), obj({"card": TEXT, "report": _or_null(_FREE)})],
+        "allOf": [ref("Model"), obj({"card": TEXT, "report": or_null(_FREE)})],
     },
     "ReportRow": obj(
         {
@@ -109,12 +89,12 @@ SCHEMAS: dict[str, Schema] = {
             "protocol": TEXT,
             "title": TEXT,
             "unit": TEXT,
-            "accuracy": _or_null(NUMBER),
-            "interval": _or_null(array(NUMBER)),
-            "n": _or_null(COUNT),
+            "accuracy": or_null(NUMBER),
+            "interval": or_null(array(NUMBER)),
+            "n": or_null(COUNT),
             "figure": {"type": "string", "description": "What the authors published."},
-            "ours": _or_null(NUMBER),
-            "published": _or_null(NUMBER),
+            "ours": or_null(NUMBER),
+            "published": or_null(NUMBER),
         }
     ),
     "Report": _FREE,
@@ -125,7 +105,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "sample": {"type": "string", "description": "A file of /samples."},
             "url": {"type": "string", "description": "An address, where the server allows it."},
-            **{name: _or_null(schema) for name, schema in OPTIONS.items()},
+            **{name: or_null(schema) for name, schema in OPTIONS.items()},
         },
         optional=("sample", "url", *OPTIONS),
         oneOf=[{"required": ["sample"]}, {"required": ["url"]}],
@@ -134,7 +114,7 @@ SCHEMAS: dict[str, Schema] = {
     "Waiting": obj(
         {
             "id": TEXT,
-            "status": _one_of("queued", "running"),
+            "status": one_of("queued", "running"),
             "position": {**COUNT, "description": "In the queue, from 1; 0 when it is under way."},
             "progress": SHARE,
         }
@@ -142,8 +122,8 @@ SCHEMAS: dict[str, Schema] = {
     "Result": obj(
         {
             "path": {"type": "string", "description": "The file's own name."},
-            "status": _one_of("ok", "partial"),
-            "genre": {**_or_null(TEXT), "description": "null is unknown: see reason."},
+            "status": one_of("ok", "partial"),
+            "genre": {**or_null(TEXT), "description": "null is unknown: see reason."},
             "confidence": SHARE,
             "probabilities": _PROBABILITIES,
             "seconds": NUMBER,
@@ -153,7 +133,7 @@ SCHEMAS: dict[str, Schema] = {
             "runner_up": TEXT,
             "reason": TEXT,
             "heard": NUMBER,
-            "stated": _or_null(NUMBER),
+            "stated": or_null(NUMBER),
             "lost": NUMBER,
             "distance": NUMBER,
             "deciding": array(_SEGMENT),
@@ -166,7 +146,7 @@ SCHEMAS: dict[str, Schema] = {
     "Failure": obj(
         {
             "path": TEXT,
-            "status": _one_of("failed"),
+            "status": one_of("failed"),
             "genre": {"type": "null"},
             "confidence": SHARE,
             "probabilities": _PROBABILITIES,
@@ -175,11 +155,11 @@ SCHEMAS: dict[str, Schema] = {
             "model": TEXT,
             "genres": array(TEXT),
             "error": TEXT,
-            "cause": _one_of("failed", "timeout", "crashed", "memory"),
+            "cause": one_of("failed", "timeout", "crashed", "memory"),
             "id": TEXT,
         }
     ),
-    "Cancelled": obj({"id": TEXT, "status": _one_of("cancelled")}),
+    "Cancelled": obj({"id": TEXT, "status": one_of("cancelled")}),
     "Classification": {
         "anyOf": [ref("Waiting"), ref("Result"), ref("Failure"), ref("Cancelled")],
     },
@@ -192,4 +172,5 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "OpenApi": _FREE,
+    **ROOMS,
 }

@@ -28,6 +28,8 @@ class Settings:
         Catalogue of a music library.
     label : Path, optional
         Folder of songs to be labelled by ear.
+    label_out : Path, optional
+        Where what was labelled is kept; by default beside that folder.
     reports : Path, optional
         Folder of ``NAME/PROTOCOL/report.json``.
     token : str
@@ -73,6 +75,7 @@ class Settings:
     model: str = ""
     db: Path | None = None
     label: Path | None = None
+    label_out: Path | None = None
     reports: Path | None = None
     token: str = ""
     hosts: tuple[str, ...] = ()

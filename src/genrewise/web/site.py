@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app
 
@@ -18,6 +18,10 @@ from genrewise.web.models import Models
 from genrewise.web.settings import Settings
 from genrewise.web.streams import Streams
 from genrewise.web.uploads import Workplace
+
+if TYPE_CHECKING:
+    from genrewise.web.labelling import Labelling
+    from genrewise.web.shelf import Shelf
 
 __all__ = ["Site", "answer", "site"]
 
@@ -40,6 +44,10 @@ class Site:
     listeners : list of Listener
     description : dict
         Of the interface.
+    shelf : Shelf or None
+        The library, where one is shown.
+    labelling : Labelling or None
+        The folder that is labelled by ear, where there is one.
     """
 
     settings: Settings
@@ -53,11 +61,15 @@ class Site:
     metrics: Metrics = field(default_factory=Metrics)
     listeners: list[Listener] = field(default_factory=list)
     description: dict[str, Any] = field(default_factory=dict)
+    shelf: Shelf | None = None
+    labelling: Labelling | None = None
 
     def close(self) -> None:
         """End the work and remove what was uploaded; twice does no harm."""
         self.jobs.close()
         self.fetcher.close()
+        if self.labelling is not None:
+            self.labelling.close()
         for listener in self.listeners:
             listener.join(10.0)
         self.workplace.close()

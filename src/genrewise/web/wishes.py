@@ -10,7 +10,7 @@ from typing import Any
 from genrewise.errors import nearest
 from genrewise.web.problems import Problem
 
-__all__ = ["Asked", "asked"]
+__all__ = ["Asked", "asked", "names_only", "text_field"]
 
 #: Seconds beyond which no recording reaches.
 _LONGEST = 1e6
@@ -32,6 +32,20 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > 200:
         raise Problem(422, f"{name} is no name; expected text of at most 200 characters.")
     return value
+
+
+def text_field(name: str, value: Any, longest: int) -> str:
+    """Text that a person wrote: blanks around it taken away, nothing in it that is no sign.
+
+    Raises
+    ------
+    Problem
+        422 where it is none, empty or too long.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if not 0 < len(text) <= longest or not text.isprintable():
+        raise Problem(422, f"{name} is no name; expected text of 1 to {longest} characters.")
+    return text
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -68,6 +82,21 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
+def names_only(values: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse fields that nobody reads.
+
+    Raises
+    ------
+    Problem
+        422, with the nearest field that there is.
+    """
+    for name in values:
+        if name not in known:
+            near = nearest(name[:100], known)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise Problem(422, f"There is no field of that name here.{hint}")
+
+
 def asked(values: Mapping[str, Any], also: tuple[str, ...] = ()) -> Asked:
     """The options of a request.
 
@@ -83,11 +112,6 @@ def asked(values: Mapping[str, Any], also: tuple[str, ...] = ()) -> Asked:
     Problem
         422: an unknown field, with the nearest, or a value that is none.
     """
-    known = [*_FIELDS, *also]
-    for name in values:
-        if name not in known:
-            near = nearest(name[:100], known)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise Problem(422, f"There is no field of that name here.{hint}")
+    names_only(values, (*_FIELDS, *also))
     given = {name: values[name] for name in _FIELDS if values.get(name) is not None}
     return Asked(**{name: _FIELDS[name](name, value) for name, value in given.items()})
