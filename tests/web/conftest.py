@@ -181,6 +181,11 @@ def music(seconds: float = 4.0, seed: int = 0) -> Any:
     return y.astype(np.float32)
 
 
+def long_song(minutes: float) -> bytes:
+    """Ten seconds of music over and over: long to listen to, quickly made."""
+    return wav(np.tile(music(10.0, seed=3)[::3], round(6 * minutes)), SR // 3)
+
+
 @pytest.fixture(scope="session")
 def song() -> bytes:
     """A short piece as a file."""

@@ -121,6 +121,7 @@ export const texts = {
     reasons: {
       silent: "There is nothing to hear in it.",
       "low confidence": "No genre is likely enough to be called an answer.",
+      "no tag above its threshold": "None of the genres it knows is likely enough.",
       "far from the training music": "It sounds like nothing the model has learned from.",
     },
     partial: (lost: number) =>
@@ -140,6 +141,10 @@ export const texts = {
     chooseAgain: "Choose the file again to hear it.",
     nearest: "Sounds most like",
     nearestWhy: "Of the tracks that the model learned from.",
+    also: "Also",
+    alike: "In your library",
+    alikeWhy: "Songs that the model puts nearest to this one. Choose one to hear it.",
+    alikeNone: "Nothing in it can be compared.",
     compare: "A second opinion",
     compareWith: "Model to compare with",
     choose: "Choose a model …",
@@ -189,6 +194,8 @@ export const texts = {
     default: "in use here",
     notHere: "not on this server",
     rightOf: (n: number) => `right, of ${plural(n, "track")}`,
+    auc: (n: number) => `area under the curve, mean of ${plural(n, "genre")}`,
+    precision: (p: string) => `Average precision ${p}; it may give several genres at once.`,
     interval: (value: string, low: string, high: string) =>
       `${value}, 95 % interval ${low} to ${high}`,
     loading: "Loading",
@@ -300,8 +307,11 @@ export const texts = {
     exported: (folder: string, clips: number) =>
       clips ? `“${folder}” holds ${plural(clips, "clip")}.` : `“${folder}” is there.`,
     training: "Learning …",
-    learnt: (model: string, n: number) =>
-      `right, of ${plural(n, "clip")} it had not learned from. The model is called ${model}.`,
+    learnt: (n: number) =>
+      `right, of ${plural(n, "song")}, each asked of a model that had not heard it.`,
+    called: (model: string) => `The model is called ${model}; choose it for a second opinion`,
+    stop: "Stop",
+    unread: (n: number) => `${plural(n, "song")} could not be read.`,
     log: "What the training says",
   },
 

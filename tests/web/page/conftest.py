@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web.conftest import Server, music, serving, wav
+from tests.web.conftest import Server, Start, music, serving, wav
 
 ROOT = Path(__file__).resolve().parents[3]
 STATIC = ROOT / "src" / "genrewise" / "web" / "static"
@@ -116,8 +116,9 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Any) -> Iterator[Visitor]:
-    """Opens pages and holds them to have no faults."""
+def visitor(browser: Any, start: Start) -> Iterator[Visitor]:
+    """Opens pages and holds them to have no faults; servers that were started outlive them."""
+    assert start
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
-from tests.web.conftest import Server, Start, music, wav
+from tests.web.conftest import Server, Start, long_song, music, wav
 from tests.web.page.conftest import Visitor, choose
 
 
@@ -49,7 +49,7 @@ def test_a_file_of_the_list_is_taken_off(page: Any) -> None:
 def test_cancelling_ends_the_work_and_leaves_nothing(visitor: Visitor, start: Start) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    long = wav(music(1200.0))
+    long = long_song(40)
     choose(page, ("long.wav", long), ("next.wav", long), ("short.wav", wav(music(3.0))))
     expect(rows(page).first.get_by_text("Listening")).to_be_visible()
     page.get_by_role("button", name="Cancel long.wav").click()
@@ -68,7 +68,7 @@ def test_cancelling_ends_the_work_and_leaves_nothing(visitor: Visitor, start: St
 def test_one_file_is_followed_and_cancelled_on_its_own_page(visitor: Visitor, start: Start) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    choose(page, ("long.wav", wav(music(1200.0))))
+    choose(page, ("long.wav", long_song(40)))
     expect(page.get_by_role("status").filter(has_text="Listening")).to_be_visible()
     bar = page.get_by_role("progressbar", name="Progress of long.wav")
     expect(bar).to_have_attribute("value", re.compile(r"0\.\d+"))

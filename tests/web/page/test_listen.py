@@ -41,14 +41,14 @@ def test_what_it_heard_is_forgotten_by_the_server(visitor: Visitor, start: Start
 def test_without_a_microphone_it_says_so(visitor: Visitor, server: Server) -> None:
     page = visitor.open(server, "/listen")
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = () =>"
-        " Promise.reject(new DOMException('no', 'NotAllowedError'))"
+        "() => { navigator.mediaDevices.getUserMedia = () =>"
+        " Promise.reject(new DOMException('no', 'NotAllowedError')) }"
     )
     page.get_by_role("button", name="Start listening").click()
     expect(page.get_by_role("alert")).to_contain_text("told not to give the microphone")
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = () =>"
-        " Promise.reject(new DOMException('no', 'NotFoundError'))"
+        "() => { navigator.mediaDevices.getUserMedia = () =>"
+        " Promise.reject(new DOMException('no', 'NotFoundError')) }"
     )
     page.get_by_role("button", name="Start listening").click()
     expect(page.get_by_role("alert")).to_contain_text("No microphone was found")

@@ -134,6 +134,7 @@ def test_light_and_dark_follow_the_system_until_somebody_says_otherwise(
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
     page.emulate_media(color_scheme="light")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
     light = page.evaluate(paper)
     assert dark != light
     page.get_by_role("button", name="Switch to dark").click()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
-from tests.web.conftest import Start, music, serving, wav
+from tests.web.conftest import Start, long_song, music, serving, wav
 from tests.web.page.conftest import Visitor, answered, choose
 
 GONE = "The server does not answer."
@@ -38,7 +38,7 @@ def test_a_server_lost_while_it_listens_is_asked_once_more(
     with serving(tmp_path / "one", "--workers", "1") as server:
         page = visitor.open(server)
         visitor.expect(*NETWORK, "404")
-        choose(page, ("long.wav", wav(music(400.0))))
+        choose(page, ("long.wav", long_song(10)))
         expect(page.get_by_role("status").filter(has_text="Listening")).to_be_visible()
         server.process.kill()
         server.process.wait()
@@ -62,10 +62,10 @@ def test_a_full_server_is_waited_for(visitor: Visitor, start: Start) -> None:
     server = start("--workers", "1", "--queue", "1")
     page = visitor.open(server)
     visitor.expect("503")
-    ids = [server.upload(wav(music(600.0)), timeline="1").json["id"]]
+    ids = [server.upload(long_song(40), timeline="1").json["id"]]
     while server.get(f"/classifications/{ids[0]}").json["status"] != "running":
         pass
-    ids.append(server.upload(wav(music(600.0)), timeline="1").json["id"])
+    ids.append(server.upload(long_song(40), timeline="1").json["id"])
     choose(page, ("mine.wav", wav(music(4.0))))
     expect(page.get_by_text("The server is busy.")).to_be_visible()
     for id_ in ids:
@@ -80,10 +80,10 @@ def test_a_token_is_asked_for_and_kept_for_the_session(visitor: Visitor, start: 
     visitor.expect("401")
     dialog = page.get_by_role("dialog", name="This server asks for a token")
     expect(dialog).to_be_visible()
-    page.get_by_label("Token").fill("wrong")
+    page.get_by_label("Token", exact=True).fill("wrong")
     page.get_by_role("button", name="Go on").click()
     expect(dialog).to_be_visible()
-    page.get_by_label("Token").fill("open-sesame-and-more")
+    page.get_by_label("Token", exact=True).fill("open-sesame-and-more")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Worn groove").click()
     answered(page)
@@ -120,7 +120,7 @@ def test_a_file_that_is_too_large_is_not_sent(visitor: Visitor, start: Start) ->
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     choose(page, ("big.wav", wav(music(10.0))))
-    expect(page.get_by_text("the server takes up to 100")).to_be_visible()
+    expect(page.get_by_text("the server takes up to 102 kB")).to_be_visible()
     assert "POST" not in sent
 
 

@@ -33,6 +33,11 @@ export function loadSite(): Promise<void> {
   return loading;
 }
 
+/** The models once more: one was made meanwhile. */
+export async function loadModels(): Promise<void> {
+  site.models = await getJson<Model[]>("/models");
+}
+
 /** How people write a label, where its model says so. */
 export function genreName(label: string | null | undefined, model?: string): string {
   if (!label) return "";

@@ -24,6 +24,8 @@ export interface Answer {
   seconds: number;
   elapsed: number;
   model: string;
+  /** All that it bears, best first; several of some models. */
+  genres?: string[];
   runner_up?: string | null;
   reason?: string;
   heard?: number;
@@ -105,6 +107,8 @@ export interface Metrics {
   clip?: Figures;
   window?: Figures;
   out_of_fold?: Figures;
+  /** Of a model that gives several genres at once. */
+  tags?: { tags: number; auc: number; average_precision: number; f1: number };
 }
 
 export interface Model {
@@ -180,6 +184,17 @@ export interface ReviewQueue {
   items: ReviewItem[];
 }
 
+/** A song of the library that sounds alike. */
+export interface Alike {
+  id: number;
+  name: string;
+  artist: string;
+  title: string;
+  genre: string;
+  similarity: number;
+  seconds: number;
+}
+
 export interface Training {
   status: "running" | "done" | "failed";
   progress?: number | null;
@@ -197,6 +212,10 @@ export interface Labelling {
   labelled: number;
   skipped: number;
   can_undo: boolean;
+  counts: Record<string, number>;
+  cut: { done: number; total: number } | null;
+  unread: number;
+  problem: string;
   exported: string | null;
   training: Training | null;
 }

@@ -3,6 +3,7 @@
 import { computed, reactive, ref } from "vue";
 import { events } from "../api/events";
 import { Problem, getJson, sendJson } from "../api/http";
+import { loadModels } from "../api/site";
 import type { Clip, Exported, Labelling, Training } from "../api/types";
 import { texts } from "../texts";
 
@@ -10,15 +11,8 @@ const LOOK_MS = 1000;
 const PAGE = 200;
 const LINES = 200;
 
-export interface Cutting {
-  done: number;
-  total: number;
-}
-
-type State = Labelling & { cut?: Cutting | null };
-
 export function useLabelling() {
-  const state = ref<State | null>(null);
+  const state = ref<Labelling | null>(null);
   const clips = ref<Clip[]>([]);
   const place = ref(0);
   const error = ref("");
@@ -46,7 +40,7 @@ export function useLabelling() {
   }
 
   async function refresh(): Promise<void> {
-    state.value = await getJson<State>("/labelling", closed.signal);
+    state.value = await getJson<Labelling>("/labelling", closed.signal);
   }
 
   async function loadClips(): Promise<void> {
@@ -122,7 +116,6 @@ export function useLabelling() {
 
   const train = (quick: boolean) =>
     guarded(async () => {
-      lines.value = [];
       training.value = { status: "running", progress: 0 };
       try {
         await sendJson("POST", "/labelling/train", { quick });
@@ -134,21 +127,25 @@ export function useLabelling() {
     });
 
   async function watchTraining(): Promise<void> {
+    lines.value = [];
     try {
       for await (const event of events("/labelling/train/events", closed.signal)) {
         const data = event.data as Training & { text?: string };
         if (event.name === "line") lines.value = [...lines.value, data.text ?? ""].slice(-LINES);
         else if (event.name === "status") training.value = data;
+        if (training.value?.status === "done") await loadModels();
       }
     } catch {
       if (!closed.signal.aborted) setTimeout(() => void watchTraining(), LOOK_MS);
     }
   }
 
+  const stopTraining = async () => void (await sendJson("DELETE", "/labelling/train"));
+
   const close = () => closed.abort();
 
   return reactive({
     ...{ state, clips, clip, place, error, busy, exported, training, lines },
-    ...{ open, cut, say, undo, toFolder, train, close },
+    ...{ open, cut, say, undo, toFolder, train, stopTraining, close },
   });
 }

@@ -7,6 +7,18 @@ export function ranking(answer: Answer): [string, number][] {
   return Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
 }
 
+/** The genres that an answer calls its own, best first; none of an "unknown". */
+export function genresOf(answer: Answer): string[] {
+  if (!answer.genre) return [];
+  return answer.genres?.length ? answer.genres : [answer.genre];
+}
+
+/** The best genre that is not among the answer's own. */
+export function runnerUp(answer: Answer): [string, number] | undefined {
+  const own = genresOf(answer);
+  return ranking(answer).find(([label]) => !own.includes(label));
+}
+
 /** Neighbouring spans of one genre as one, its confidence weighted by seconds. */
 export function merged(spans: Span[]): Span[] {
   const out: Span[] = [];

@@ -36,7 +36,7 @@ export async function openMicrophone(): Promise<Microphone> {
     take: (seconds = Infinity) => wav(last(parts, seconds * context.sampleRate), context.sampleRate),
     close() {
       stream.getTracks().forEach((track) => track.stop());
-      void context.close();
+      if (context.state !== "closed") void context.close();
     },
   });
 
