@@ -132,7 +132,7 @@ def test_an_export_replaces_the_one_before(tmp_path: Path) -> None:
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()) == [
         *("Soul/x_0001.flac", "manifest.csv")
     ]
-    (row,) = csv.DictReader((out / "manifest.csv").open(encoding="utf-8"))
+    (row,) = csv.DictReader((out / "manifest.csv").read_text("utf-8").splitlines())
     assert row == {
         "path": "Soul/x_0001.flac",
         "label": "Soul",

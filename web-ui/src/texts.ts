@@ -144,7 +144,7 @@ export const texts = {
     also: "Also",
     alike: "In your library",
     alikeWhy: "Songs that the model puts nearest to this one. Choose one to hear it.",
-    alikeNone: "Nothing in it can be compared.",
+    alikeNone: "Nothing in it sounds like this.",
     compare: "A second opinion",
     compareWith: "Model to compare with",
     choose: "Choose a model …",

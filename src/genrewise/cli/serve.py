@@ -154,7 +154,7 @@ def _limits(command: Any) -> Any:
     "--reports",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Reports of runs to show: NAME/PROTOCOL/report.json.",
+    help="Reports of runs to show, NAME/PROTOCOL/report.json; by default those that come along.",
 )
 @click.option(
     "--token-file",
@@ -212,10 +212,12 @@ def serve(
     The server listens on this machine alone unless --host says otherwise. Its address is
     printed once it answers; Ctrl-C ends it.
     """
+    from genrewise.web.reports import folder_of_reports
     from genrewise.web.serving import serve as run
     from genrewise.web.settings import Settings
 
     out = ready_stdout()
+    options["reports"] = options["reports"] or folder_of_reports()
     settings = Settings(token=_token(token_file), memory_limit=memory_limit or None, **options)
 
     def ready(url: str) -> None:

@@ -41,7 +41,7 @@ class Labelling:
     folder : Path
         Of songs; nothing in it is changed.
     out : Path
-        Where everything is kept.
+        Where everything is kept; also an attribute.
     learnt : callable
         Gets the file of a model that was made.
     log : callable
@@ -54,8 +54,8 @@ class Labelling:
     """
 
     def __init__(self, folder: Path, out: Path, learnt: Callable[[Path], None], log: Log) -> None:
-        self._folder, self._out, self._log = folder.resolve(), out, log
-        if self._out.resolve().is_relative_to(self._folder):
+        self._folder, self.out, self._log = folder.resolve(), out, log
+        if self.out.resolve().is_relative_to(self._folder):
             given = f"{out}: lies among the songs"
             raise GenrewiseError(given, "a folder elsewhere", "name one: --label-out")
         self._lock = threading.RLock()
@@ -69,10 +69,10 @@ class Labelling:
 
     def _load(self) -> None:
         try:
-            self.clips = read_clips(self._out / "clips")
-            self.labels = Labels(self._out / "labels.jsonl", len(self.clips))
+            self.clips = read_clips(self.out / "clips")
+            self.labels = Labels(self.out / "labels.jsonl", len(self.clips))
         except OSError as error:
-            given = f"{error.filename or self._out}: {error.strerror}"
+            given = f"{error.filename or self.out}: {error.strerror}"
             raise GenrewiseError(given, "a folder that can be read") from None
 
     # -- how it stands
@@ -82,10 +82,10 @@ class Labelling:
         with self._lock:
             counts = self.labels.counts()
             skipped = counts.pop(None, 0)
-            training = self._out / "training"
+            training = self.out / "training"
             return {
                 "folder": self._folder.name,
-                "out": self._out.name,
+                "out": self.out.name,
                 "labels": list(self.labels.names),
                 "counts": {name: counts.get(name, 0) for name in self.labels.names},
                 "total": len(self.clips),
@@ -95,7 +95,7 @@ class Labelling:
                 "cut": self._cut,
                 "unread": self._unread,
                 "problem": self._problem,
-                "exported": f"{self._out.name}/{training.name}" if training.is_dir() else None,
+                "exported": f"{self.out.name}/{training.name}" if training.is_dir() else None,
                 "training": self.teacher.state,
             }
 
@@ -137,7 +137,7 @@ class Labelling:
         Problem
             404 where there is none.
         """
-        path = self._out / "clips" / self._clip(n).path
+        path = self.out / "clips" / self._clip(n).path
         if not path.is_file():
             raise Problem(404, _NO_CLIP)
         return path
@@ -164,7 +164,7 @@ class Labelling:
     def _run(self, seconds: float) -> None:
         problem = ""
         try:
-            clips = self._out / "clips"
+            clips = self.out / "clips"
             self._unread = cut_folder(self._folder, clips, seconds, self._step, self._goes_on)
         except GenrewiseError as error:
             problem = without_paths(str(error))
@@ -236,14 +236,14 @@ class Labelling:
             if not labelled:
                 raise Problem(409, "No clip has a label yet.")
             try:
-                export(self._out / "clips", labelled, self._out / "training")
+                export(self.out / "clips", labelled, self.out / "training")
             except OSError as error:
                 self._log("failed", error=str(error))
                 raise Problem(507, _UNWRITABLE) from None
             counts = self.labels.counts()
             counts.pop(None, None)
             return {
-                "folder": f"{self._out.name}/training",
+                "folder": f"{self.out.name}/training",
                 "clips": len(labelled),
                 "labels": dict(counts),
                 "message": "Learn from it with genrewise train, or here.",
@@ -263,8 +263,8 @@ class Labelling:
             if len(counts) < 2:
                 raise Problem(409, "There is nothing to tell apart: give at least two labels.")
             self.export()
-            model = self._out / f"{_model_name(self._folder.name)}.genrewise"
-            self.teacher.start(self._out / "training", model, fast)
+            model = self.out / f"{_model_name(self._folder.name)}.genrewise"
+            self.teacher.start(self.out / "training", model, fast)
 
     def close(self) -> None:
         """End what is under way."""

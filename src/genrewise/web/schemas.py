@@ -88,6 +88,7 @@ SCHEMAS: dict[str, Schema] = {
             "name": TEXT,
             "protocol": TEXT,
             "title": TEXT,
+            "data": {"type": "string", "description": "What it was measured on."},
             "unit": TEXT,
             "accuracy": or_null(NUMBER),
             "interval": or_null(array(NUMBER)),

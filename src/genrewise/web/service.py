@@ -51,7 +51,9 @@ def model(name: str) -> Response:
     """A model with its card and its report."""
     here = site()
     found = here.models.one(name)
-    report = of_model(here.settings.reports, name, str(found["metrics"].get("protocol", "")))
+    folders = [here.settings.reports, here.labelling and here.labelling.out]
+    protocol = str(found["metrics"].get("protocol", ""))
+    report = of_model([folder for folder in folders if folder], name, protocol)
     return answer({**found, "card": here.models.card(name), "report": report})
 
 

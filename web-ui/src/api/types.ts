@@ -151,6 +151,7 @@ export interface Report {
   data?: { name?: string; labels?: string[]; tracks?: number; groups?: number };
   split?: { rule?: string };
   test?: Partial<Record<Level, Figures>>;
+  validation?: Partial<Record<Level, Figures>>;
   unknown?: { min_confidence?: number; table?: TradeOff[] };
   history?: Record<string, Record<string, number>[]>;
   published?: Partial<Published>;

@@ -4,11 +4,17 @@ import type { Figures, Level, Report } from "../api/types";
 
 export const LEVELS: Level[] = ["track", "clip", "window"];
 
+/** Figures of the test; of the validation where no music was held out for one. */
+export function measured(report: Report): Partial<Record<Level, Figures>> {
+  const { test, validation } = report;
+  return (test && Object.keys(test).length ? test : validation) ?? {};
+}
+
 /** Levels that a report has, without those that only repeat the one above. */
 export function levelsOf(report: Report): Level[] {
   const seen = new Set<string>();
   return LEVELS.filter((level) => {
-    const figures = report.test?.[level];
+    const figures = measured(report)[level];
     const key = `${figures?.n} ${figures?.accuracy}`;
     if (!figures || seen.has(key)) return false;
     seen.add(key);
