@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import statistics
 import subprocess
@@ -31,12 +30,12 @@ LINE, DELAY, SLOWER = 1.6e6, 150, 4
 #: Paints, the largest of them, shifts of what was painted, long tasks and bytes.
 LOOK = """() => new Promise((resolve) => {
   const found = { largest: 0, shift: 0, blocked: 0 };
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (found.largest = e.startTime)))
-    .observe({ type: "largest-contentful-paint", buffered: true });
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (found.shift += e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (found.blocked += e.duration - 50)))
-    .observe({ type: "longtask", buffered: true });
+  const watch = (type, note) =>
+    new PerformanceObserver((list) => list.getEntries().forEach(note))
+      .observe({ type, buffered: true });
+  watch("largest-contentful-paint", (e) => (found.largest = e.startTime));
+  watch("layout-shift", (e) => (found.shift += e.value));
+  watch("longtask", (e) => (found.blocked += e.duration - 50));
   setTimeout(() => {
     const paint = performance.getEntriesByName("first-contentful-paint")[0];
     const all = performance.getEntriesByType("resource")
@@ -147,7 +146,9 @@ def main() -> None:
         wrong = violations(browser, url)
         browser.close()
     fast, slow = medians(here), medians(phone)
-    serious = [v for found in wrong.values() for v in found if re.match("serious|critical", v)]
+    grave = ("serious", "critical")
+    serious = [v for found in wrong.values() for v in found if v.startswith(grave)]
+    every = sum(map(len, wrong.values()))
     rows = [
         Row("first paint, on loopback", f"{fast['first']:.0f} ms"),
         Row("largest paint, on loopback", f"{fast['largest']:.0f} ms"),
@@ -160,7 +161,7 @@ def main() -> None:
         Row("requests", f"{fast['requests']:.0f}"),
         Row(
             "serious findings of axe, of all",
-            f"{len(serious)} of {sum(map(len, wrong.values()))}",
+            f"{len(serious)} of {every}",
             "0",
         ),
     ]

@@ -126,7 +126,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, kind: str 
 def final(port: int, id_: str) -> dict[str, Any]:
     """The last event of a classification; asked for where all streams are taken."""
     while True:
-        status, headers, text = ask(port, "GET", f"/api/v1/classifications/{id_}/events")
+        status, _, text = ask(port, "GET", f"/api/v1/classifications/{id_}/events")
         lines = [line for line in text.splitlines() if line.startswith(b"data: ")]
         if status == 200 and lines:
             found: dict[str, Any] = json.loads(lines[-1][6:])
@@ -235,17 +235,6 @@ def report(
     ours, cli = len(taken) / seconds, statistics.mean(rates)
     p95 = taken[min(len(taken) - 1, int(0.95 * len(taken)))]
     busy = full.statuses[503]
-    rows = [
-        Row(f"files of {clients} clients", f"{len(taken)} in {seconds:.0f} s, {ours:.1f} a second"),
-        Row("genrewise classify, the same files", f"{cli:.1f} a second"),
-        Row("share of it", f"{ours / cli:.0%}", "≥ 60 %"),
-        Row("time to an answer, median and p95", f"{statistics.median(taken):.1f} s, {p95:.1f} s"),
-        Row("memory of server and workers", f"{most:.0f} MiB"),
-        Row("lost or mixed-up answers", str(len(tally.wrong) + len(full.wrong)), "0"),
-        Row(
-            "refused in a queue of 4", f"{busy} with 503, {full.without_retry} without Retry-After"
-        ),
-    ]
     values = {
         "clients": clients,
         "files": len(files),
@@ -261,6 +250,17 @@ def report(
         "full": {"statuses": {str(k): v for k, v in sorted(full.statuses.items())}},
         "without_retry_after": tally.without_retry + full.without_retry,
     }
+    rows = [
+        Row(f"files of {clients} clients", f"{len(taken)} in {seconds:.0f} s, {ours:.1f} a second"),
+        Row("genrewise classify, the same files", f"{cli:.1f} a second"),
+        Row("share of it", f"{ours / cli:.0%}", "≥ 60 %"),
+        Row("time to an answer, median and p95", f"{statistics.median(taken):.1f} s, {p95:.1f} s"),
+        Row("memory of server and workers", f"{most:.0f} MiB"),
+        Row("lost or mixed-up answers", str(len(tally.wrong) + len(full.wrong)), "0"),
+        Row(
+            "refused in a queue of 4", f"{busy} with 503, {full.without_retry} without Retry-After"
+        ),
+    ]
     save("serve", rows, values)
 
 
