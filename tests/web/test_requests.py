@@ -111,3 +111,12 @@ def test_other_methods(small: Server, method: str) -> None:
     assert reply.status == 405
     is_problem(reply)
     assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("name", [b'"\r"', b'"\n"', b'"', b'"a\r\nb"', b'"\x00"', b"\xff", b""])
+def test_fields_with_names_that_are_none(small: Server, name: bytes) -> None:
+    body = b"--x\r\nContent-Disposition: form-data; name=" + name + b"\r\n\r\ny\r\n--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    reply = small.ask("POST", f"{API}/classifications", body, kind)
+    assert reply.status in (400, 422)
+    is_problem(reply)

@@ -25,6 +25,13 @@ class ReceivingRequest(Request):
     max_form_memory_size = 256 * 1024  # four times what is read at once
     max_form_parts = 100
 
+    def _load_form_data(self) -> None:
+        """Read the form; werkzeug trips over some that are none."""
+        try:
+            super()._load_form_data()
+        except (TypeError, ValueError, LookupError, AttributeError):
+            raise Problem(400, "The form cannot be read.") from None
+
     def _get_file_stream(
         self,
         total_content_length: int | None,  # noqa: ARG002

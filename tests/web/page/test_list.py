@@ -46,11 +46,15 @@ def test_a_file_of_the_list_is_taken_off(page: Any) -> None:
     assert rows(page).count() == 1
 
 
-def test_cancelling_ends_the_work_and_leaves_nothing(visitor: Visitor, start: Start) -> None:
+def test_cancelling_ends_the_work_and_leaves_nothing(
+    visitor: Visitor, start: Start, tmp_path: Path
+) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    long = long_song(40)
-    choose(page, ("long.wav", long), ("next.wav", long), ("short.wav", wav(music(3.0))))
+    files = {"long.wav": (long := long_song(40)), "next.wav": long, "short.wav": wav(music(3.0))}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    choose(page, *(tmp_path / name for name in files))
     expect(rows(page).first.get_by_text("Listening")).to_be_visible()
     page.get_by_role("button", name="Cancel long.wav").click()
     expect(rows(page).first.get_by_text("Cancelled")).to_be_visible()

@@ -51,6 +51,7 @@ function unless<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
 async function answers(): Promise<boolean> {
   try {
     const found = await fetch(`${API}/health`, { signal: AbortSignal.timeout(HEALTH_LIMIT) });
+    await found.text();
     return found.ok;
   } catch {
     return false;

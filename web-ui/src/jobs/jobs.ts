@@ -16,6 +16,8 @@ export interface Job {
   /** Its name on this page before the server gives it one. */
   key: string;
   id: string;
+  /** The server's earlier names for it: it was given once more to one that had forgotten it. */
+  was: string[];
   name: string;
   size: number;
   model: string;
@@ -43,7 +45,7 @@ export function isOver(job: Job): boolean {
 }
 
 export function find(id: string): Job | undefined {
-  return jobs.find((job) => job.id === id || job.key === id);
+  return jobs.find((job) => job.id === id || job.key === id || job.was.includes(id));
 }
 
 function nameOf(source: Source): string {
@@ -57,6 +59,7 @@ export function add(sources: Source[], model: string): Job[] {
     const job = reactive<Job>({
       key: `new-${++count}`,
       id: "",
+      was: [],
       name: nameOf(source),
       size: source.kind === "file" ? source.file.size : 0,
       model,
@@ -104,7 +107,10 @@ async function run(job: Job): Promise<void> {
     const wish = { model: job.model, timeline: true, picture: true };
     const hooks = {
       uploading: (share: number) => Object.assign(job, { phase: "uploading", share }),
-      accepted: (id: string) => Object.assign(job, { id, phase: "queued", share: null }),
+      accepted: (id: string) => {
+        if (job.id) job.was.push(job.id);
+        Object.assign(job, { id, phase: "queued", share: null });
+      },
       state: (state: State) => told(job, state),
     };
     settle(job, await classify(job.source, wish, hooks, stop.signal));
@@ -137,7 +143,7 @@ export function cancel(job: Job): void {
 
 export function again(job: Job): void {
   if (!job.source || !isOver(job)) return;
-  Object.assign(job, { phase: "waiting", error: "", share: null, position: null, id: "" });
+  Object.assign(job, { phase: "waiting", error: "", share: null, position: null });
   next();
 }
 
@@ -156,7 +162,7 @@ export function restore(): void {
     if (find(id)) continue;
     const source: Source | null = sample ? { kind: "sample", sample } : null;
     jobs.push({
-      ...{ key: id, id, name, size, model: answer.model, source, answer },
+      ...{ key: id, id, was: [], name, size, model: answer.model, source, answer },
       ...{ phase: "done", share: null, position: null, error: "" },
     });
   }

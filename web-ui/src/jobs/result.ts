@@ -40,7 +40,7 @@ export async function fetchResult(id: string): Promise<boolean> {
   jobs.push({
     ...common,
     ...{ key: id, model: state.model, source: null, phase: "done", share: null },
-    ...{ position: null, error: "" },
+    ...{ was: [], position: null, error: "" },
   });
   keep({ ...common, sample: null });
   return true;
