@@ -92,7 +92,7 @@ def names_only(values: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """
     for name in values:
         if name not in known:
-            near = nearest(name[:100], known)
+            near = nearest(str(name)[:100], known)  # a field may have no name at all
             hint = f" Did you mean {near[0]}?" if near else ""
             raise Problem(422, f"There is no field of that name here.{hint}")
 
