@@ -136,6 +136,15 @@ def test_files_that_went_away_are_not_there(shelf: Shelf, db: Path) -> None:
         shelf.file(10**6)
 
 
+def test_a_library_that_went_away_is_said(shelf: Shelf, db: Path) -> None:
+    db.rename(db.with_name("elsewhere"))
+    for ask in (shelf.status, lambda: shelf.waiting(3), lambda: shelf.file(1), shelf.undo):
+        with pytest.raises(Problem) as refused:
+            ask()
+        assert refused.value.status == 503
+        assert str(db) not in refused.value.detail
+
+
 def test_what_sounds_alike_is_found_by_the_embedding(shelf: Shelf, heard: Path, db: Path) -> None:
     song = str(heard.parent / SONGS[3])
     with closing(open_database(db)) as library:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from genrewise.errors import LibraryError
 from genrewise.labels import display
 from genrewise.library import catalogue, similar
 from genrewise.library.database import open_database
@@ -62,7 +63,7 @@ class Shelf:
                 with closing(open_database(self._path, create=False)) as db:
                     self._review.db = db
                     yield db
-            except sqlite3.Error:
+            except (sqlite3.Error, LibraryError):
                 raise Problem(503, "The library cannot be read or written just now.") from None
 
     def status(self) -> dict[str, Any]:
