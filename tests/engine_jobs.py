@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genrewise.errors import AudioError, BundleError, MissingExtra, UnknownName
+from genrewise.worker import tell
 
 
 def work(item: Any) -> Any:
@@ -79,6 +80,17 @@ def _noise() -> str:
     return "said"
 
 
+def _count(until: int) -> int:
+    for i in range(until):
+        tell(i)
+    return until
+
+
+def _say_and_hang(word: Any) -> None:
+    tell(word)
+    _hang()
+
+
 def _blob(size: int) -> bytes:
     return b"x" * size
 
@@ -94,6 +106,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "unpicklable": _unpicklable,
     "noise": _noise,
     "blob": _blob,
+    "count": _count,
+    "say and hang": _say_and_hang,
     "pid": os.getpid,
     "threads": lambda: os.environ["OMP_NUM_THREADS"],
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),

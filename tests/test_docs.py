@@ -89,13 +89,25 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def says_where_it_answers(command: str) -> bool:
+    """Whether a server comes up; it runs until it is ended, and opens no browser here."""
+    words = [*command.split(), "--no-browser", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.terminate()
+    return said.startswith("http://127.0.0.1:")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_run(page: Path, here: Path) -> None:
     assert here.is_dir()
     for command in commands(page):
-        if command not in NOT_RUN:
+        if command.startswith("genrewise serve"):
+            assert says_where_it_answers(command)
+        elif command not in NOT_RUN:
             done = shell(command)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 import venv
 import zipfile
 from email.parser import HeaderParser
@@ -91,6 +92,9 @@ def test_package_data_is_inside(contents: list[str]) -> None:
         ("recipes/", ".toml"),
         ("sweeps/", ".toml"),
         ("samples/", ".ogg"),
+        ("web/static/", ".js"),
+        ("web/static/", ".css"),
+        ("web/static/", ".html"),
         ("", ".py"),
         ("", "py.typed"),
     ]:
@@ -100,6 +104,12 @@ def test_package_data_is_inside(contents: list[str]) -> None:
         }
         assert there, f"no {folder}*{end} in the source"
         assert inside(folder, end) == there
+
+
+def test_the_figures_that_the_page_shows_are_inside(contents: list[str]) -> None:
+    there = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("results/*/*/report.json")}
+    assert "results/small-gtzan-v1/honest/report.json" in there
+    assert {f"genrewise/{name}" for name in there} <= set(contents)
 
 
 def test_nothing_else_is_inside(wheel: Path, contents: list[str]) -> None:
@@ -150,6 +160,31 @@ def test_the_wheel_s_plugin_stands_beside_those_of_beets(wheel: Path, tmp_path: 
     assert "beet genrewise" in shown or "genrewise [options]" in shown
     said = run(sys.executable, "-m", "beets", "version", cwd=tmp_path, env=env).stdout
     assert "plugins: genrewise, scrub" in said
+
+
+def test_installed_with_its_extra_it_serves_the_page(wheel: Path, tmp_path: Path) -> None:
+    """The libraries of [web] are those of this environment; the package is the wheel's."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "wheel")
+    command = [sys.executable, "-m", "genrewise", "serve", "--no-browser", "--port", "0"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "wheel"), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [*command, "--model", "small-gtzan-v1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+        cwd=tmp_path,
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        try:
+            page = urllib.request.urlopen(url, timeout=30).read().decode()
+            (script,) = re.findall(r'src="\./(assets/\S+\.js)"', page)
+            assert urllib.request.urlopen(url + script, timeout=30).status == 200
+            reports = urllib.request.urlopen(f"{url}api/v1/reports", timeout=30).read()
+            assert "000-cnn" in {row["name"] for row in json.loads(reports)}
+        finally:
+            server.terminate()
 
 
 def test_installed_alone_it_has_no_development_tools(alone: Path) -> None:

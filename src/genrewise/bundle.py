@@ -50,6 +50,7 @@ __all__ = [
     "Tag",
     "Unknown",
     "card",
+    "entry",
     "find",
     "head",
     "list_models",
@@ -266,7 +267,8 @@ def _files() -> dict[str, Path]:
     return found
 
 
-def _entry(name: str, path: Path) -> ModelEntry:
+def entry(name: str, path: Path) -> ModelEntry:
+    """What is listed of a model's file, damaged or not."""
     try:
         size, info = _size(path), read(path).info
     except OSError as error:  # it went away meanwhile
@@ -292,7 +294,7 @@ def list_models() -> list[ModelEntry]:
 
     A damaged file is listed with its ``error``, so that one does not hide the others.
     """
-    return [_entry(name, path) for name, path in _files().items()]
+    return [entry(name, path) for name, path in _files().items()]
 
 
 def _answers(path: Path) -> bool:

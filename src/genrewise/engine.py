@@ -19,19 +19,18 @@ limit is refused.
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from genrewise import errors
 from genrewise.errors import GenrewiseError
-from genrewise.worker import HELD, work
+from genrewise.processes import cause_of, context, held_signals, usable_cpus
+from genrewise.worker import work
 
 __all__ = [
     "CAN_LIMIT_MEMORY",
@@ -39,6 +38,7 @@ __all__ = [
     "Outcome",
     "Refused",
     "Waiting",
+    "Watch",
     "ctrl_c",
     "dismiss",
     "prefork",
@@ -47,7 +47,7 @@ __all__ = [
     "usable_cpus",
 ]
 
-Kind = Literal["ok", "failed", "timeout", "crashed", "memory"]
+Kind = Literal["ok", "failed", "timeout", "crashed", "memory", "cancelled"]
 Setup = Callable[[], Callable[[Any], Any]]
 Limit = float | Callable[[Any], float | None] | None
 
@@ -97,7 +97,7 @@ class Outcome:
         What the function returned; None unless `kind` is "ok".
     error : str
         One line; empty where `kind` is "ok".
-    kind : {"ok", "failed", "timeout", "crashed", "memory"}
+    kind : {"ok", "failed", "timeout", "crashed", "memory", "cancelled"}
     exit_code : int
         0, or the exit code of the error.
     elapsed : float
@@ -136,15 +136,23 @@ class Waiting:
     fd: int
 
 
-def usable_cpus() -> int:
-    """CPUs that this process may use: affinity and the container's quota counted."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cpus, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such file, or the quota is "max"
-        return cpus
+class Watch(Protocol):
+    """Somebody who follows items under way, and may give one up.
+
+    Attributes
+    ----------
+    wakes : object
+        What ``multiprocessing.connection.wait`` takes; can be read when an item may have
+        become unwanted.
+    """
+
+    wakes: Any
+
+    def unwanted(self, item: Any) -> bool:
+        """Whether work on an item shall end at once; asked often, and empties `wakes`."""
+
+    def hear(self, item: Any, word: Any) -> None:
+        """What a worker says of its item: see :func:`genrewise.worker.tell`."""
 
 
 def rebuild(name: str, parts: tuple[str, str, str]) -> GenrewiseError:
@@ -153,32 +161,6 @@ def rebuild(name: str, parts: tuple[str, str, str]) -> GenrewiseError:
     error: GenrewiseError = kind.__new__(kind)
     GenrewiseError.__init__(error, *parts)
     return error
-
-
-def _method(name: str | None) -> Any:
-    """The multiprocessing context: fork where that is safe, else spawn."""
-    if name == "exec":
-        from genrewise import exec_process
-
-        return exec_process
-    if name is None:
-        tasks = Path("/proc/self/task")
-        single = sys.platform == "linux" and len(list(tasks.iterdir())) == 1
-        name = "fork" if single else "spawn"
-    return get_context(name)
-
-
-@contextmanager
-def _held_signals() -> Iterator[None]:
-    """Keep signals back: a worker has this process's handlers until its first line."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 @dataclass
@@ -201,7 +183,7 @@ class _Worker:
         inherited = [self.pipe, *(w.pipe for w in others)] if forked else []
         self.process = method.Process(target=work, args=(far, inherited, preload), daemon=True)
         try:
-            with _held_signals():
+            with held_signals():
                 self.process.start()
         except BaseException:  # a signal that was held
             if self.process.pid is not None:
@@ -262,7 +244,7 @@ def prefork(preload: Sequence[str]) -> None:
     preload : sequence of str
         Names of modules.
     """
-    method = _method(None)
+    method = context(None)
     if method.get_start_method() == "fork":
         _spares.append(_Worker(method, _spares, preload))
 
@@ -282,6 +264,7 @@ class _Pool:
     time_limit: Limit
     memory_limit: int | None
     method: Any
+    watch: Watch | None = None
     workers: list[_Worker] = field(default_factory=list)
     again: list[_Job] = field(default_factory=list)
     done: dict[int, Outcome] = field(default_factory=dict)
@@ -364,9 +347,13 @@ class _Pool:
         handles: list[Any] = [h for w in self.workers for h in (w.pipe, w.process.sentinel)]
         if self.waiting is not None:
             handles.append(self.waiting.fd)
+        if self.watch is not None:
+            handles.append(self.watch.wakes)
         connection.wait(handles, None if pause == float("inf") else max(0.0, pause))
         for worker in list(self.workers):
             self._listen(worker)
+        for worker in [w for w in self.workers if w.job is not None]:
+            self._give_up(worker)
 
     def _listen(self, worker: _Worker) -> None:
         """Read what a worker said, then see whether it has to go."""
@@ -389,7 +376,23 @@ class _Pool:
             text = f"took more than {megabytes:.0f} MB of memory. Raise the memory limit"
             self._bury(worker, "memory", text)
 
+    def _give_up(self, worker: _Worker) -> None:
+        """End a worker whose item nobody wants any more."""
+        job = worker.job
+        if self.watch is None or job is None or not self.watch.unwanted(job.item):
+            return
+        worker.end()
+        self.workers.remove(worker)
+        elapsed = time.monotonic() - job.started
+        self.done[job.index] = Outcome(
+            job.index, job.item, None, "cancelled", "cancelled", 1, elapsed
+        )
+
     def _hear(self, worker: _Worker, message: tuple[Any, ...]) -> None:
+        if message[0] == "said":
+            if self.watch is not None and worker.job is not None:
+                self.watch.hear(worker.job.item, message[1])
+            return
         if message[0] == "ready":
             self.deaths = 0
             if self.memory_limit and (held := worker.held()) > self.memory_limit:
@@ -416,7 +419,7 @@ class _Pool:
     def _mourn(self, worker: _Worker) -> None:
         """A worker ended by itself: say how."""
         worker.process.join(1.0)  # its pipe ends a moment before it does
-        cause = _cause(worker.process.exitcode)
+        cause = cause_of(worker.process.exitcode)
         if cause == "SIGALRM":  # its own clock, while this process was busy elsewhere
             self._bury(worker, "timeout", "no answer within the time limit. Raise it")
         else:
@@ -435,23 +438,13 @@ class _Pool:
         if not worker.ready:
             self.deaths += 1
             if self.deaths >= SETUP_DEATHS:
-                cause = _cause(worker.process.exitcode) if kind == "crashed" else error
+                cause = cause_of(worker.process.exitcode) if kind == "crashed" else error
                 raise GenrewiseError(f"a worker ended while it was loading ({cause})")
 
     def close(self) -> None:
         """End all workers."""
         while self.workers:
             self.workers.pop().end()
-
-
-def _cause(code: int | None) -> str:
-    """How a process ended, in words."""
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"
 
 
 def run(
@@ -462,6 +455,7 @@ def run(
     time_limit: Limit = None,
     memory_limit: int | None = None,
     method: str | None = None,
+    watch: Watch | None = None,
 ) -> Generator[Outcome, None, None]:
     """Work on items in processes and give their outcomes in the items' order.
 
@@ -481,6 +475,8 @@ def run(
         Bytes that one worker may hold.
     method : {"fork", "spawn", "exec"}, optional
         How processes start; by default what is safe here ("exec": :mod:`exec_process`).
+    watch : Watch, optional
+        Hears of items under way and may give one up, which costs its worker.
 
     Yields
     ------
@@ -493,7 +489,8 @@ def run(
     """
     if memory_limit is not None and not CAN_LIMIT_MEMORY:
         raise GenrewiseError("a memory limit", "a system with /proc", "leave it out")
-    pool = _Pool(setup, workers or usable_cpus(), time_limit, memory_limit, _method(method))
+    size = workers or usable_cpus()
+    pool = _Pool(setup, size, time_limit, memory_limit, context(method), watch)
     try:
         yield from pool.outcomes(items)
     finally:

@@ -22,7 +22,15 @@ from genrewise.defaults import LISTEN
 from genrewise.errors import BundleError, RecipeError, UnknownName
 from genrewise.evidence import KnownTracks, Neighbour
 from genrewise.input_kinds import open_session, run_session
-from genrewise.inputs import Extracted, Input, extract, extract_samples, joined, make_input
+from genrewise.inputs import (
+    Extracted,
+    Heard,
+    Input,
+    extract,
+    extract_samples,
+    joined,
+    make_input,
+)
 from genrewise.windows import Span, WindowRule, covered
 
 __all__ = ["Classifier", "Prediction", "Segment", "classify"]
@@ -220,6 +228,8 @@ class Classifier:
         start: float = 0.0,
         duration: float | None = None,
         listen: int | None = LISTEN,
+        max_seconds: float | None = None,
+        heard: Heard | None = None,
     ) -> Prediction:
         """Decode a file and say its genre.
 
@@ -231,14 +241,25 @@ class Classifier:
         listen : int, optional
             Windows to listen to, spread evenly over what is longer; None listens to all, as
             a timeline without gaps needs.
+        max_seconds : float, optional
+            Refuse a file of which more than this would have to be decoded.
+        heard : callable, optional
+            Told of the samples as they are decoded: see :func:`genrewise.inputs.extract`.
 
         Raises
         ------
         AudioError
-            Nothing could be decoded.
+            Nothing could be decoded, or a limit was passed.
         """
         found = extract(
-            source, self.inputs, self.rule, start=start, duration=duration, listen=listen
+            source,
+            self.inputs,
+            self.rule,
+            start=start,
+            duration=duration,
+            listen=listen,
+            max_seconds=max_seconds,
+            heard=heard,
         )
         return self.decide(found)
 

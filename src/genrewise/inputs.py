@@ -9,9 +9,9 @@ call :func:`extract`; nothing else cuts windows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from genrewise.windows import SHORTEST, Span, WindowRule, frame_slice, levels_db
 
 __all__ = [
     "Extracted",
+    "Heard",
     "Input",
     "backbone_path",
     "extract",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 F32 = NDArray[np.float32]
+#: Told of each block of a stream as it is decoded.
+Heard = Callable[[Stream, F32], None]
 
 #: Cells a second in which the level of the samples is kept.
 _LEVEL_RATE = 10.0
@@ -280,6 +283,8 @@ def extract(
     start: float = 0.0,
     duration: float | None = None,
     listen: int | None = None,
+    max_seconds: float | None = None,
+    heard: Heard | None = None,
 ) -> Extracted:
     """Windows of a file, decoded once, in memory that does not grow with its length.
 
@@ -294,6 +299,11 @@ def extract(
         Look at no more than so many windows, spread evenly, of what is longer than they are
         together.  All is decoded, so that damage is found; where more than half of the
         windows are missing or all are silent, everything is looked at.  None: everything.
+    max_seconds : float, optional
+        Refuse a source of which more than this would have to be decoded.
+    heard : callable, optional
+        Called with the stream and each block of samples as it is decoded, for progress and
+        pictures.  A second stream means that decoding began again.
 
     Returns
     -------
@@ -308,13 +318,14 @@ def extract(
     """
     if listen is not None and listen < 1:
         raise RecipeError(f"{listen} windows to listen to", "1 or more")
-    with Stream(source, start=start, duration=duration) as stream:
+    with Stream(source, start=start, duration=duration, max_seconds=max_seconds) as stream:
+        blocks = stream if heard is None else _told(stream, heard)
         stated = stream.info.stated
         promised = min((stated or 0.0) - start, math.inf if duration is None else duration)
         if listen is None or promised <= listen * rule.length:
-            found: Extracted | None = _windows_of(stream, stream.sr, inputs, rule, stream.name)
+            found: Extracted | None = _windows_of(blocks, stream.sr, inputs, rule, stream.name)
         else:
-            found = _some_windows_of(stream, stream.sr, inputs, rule, listen, promised)
+            found = _some_windows_of(blocks, stream.sr, inputs, rule, listen, promised)
         if found is not None:
             return replace(
                 found,
@@ -322,7 +333,15 @@ def extract(
                 lost=stream.lost + found.lost,
                 partial=stream.partial or found.partial,
             )
-    return extract(source, inputs, rule, start=start, duration=duration)
+    whole: dict[str, Any] = {"max_seconds": max_seconds, "heard": heard}
+    return extract(source, inputs, rule, start=start, duration=duration, **whole)
+
+
+def _told(stream: Stream, heard: Heard) -> Iterator[F32]:
+    """The blocks of a stream, each told of before it is used."""
+    for y in stream:
+        heard(stream, y)
+        yield y
 
 
 def _rate(sr: SupportsFloat) -> int:

@@ -7,6 +7,7 @@ never loads click.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from genrewise.defaults import LISTEN
 
 if TYPE_CHECKING:
+    from genrewise.engine import Outcome
     from genrewise.inference import Prediction, Segment
 
-__all__ = ["ClassifyJob", "record"]
+__all__ = ["ClassifyJob", "of_outcome", "record", "time_limit"]
 
 
 @dataclass(frozen=True)
@@ -127,4 +129,53 @@ def _span(segment: Segment) -> dict[str, Any]:
         "stop": float(segment.stop),
         "genre": segment.genre,
         "confidence": float(segment.confidence),
+    }
+
+
+def time_limit(n_bytes: int) -> float:
+    """Seconds that a file of a size may take: a minute, and 20 s a megabyte.
+
+    An hour of music at the lowest usual rate is some 12 MB and takes a minute or two
+    with the large model on one slow core.
+    """
+    return 60.0 + 20.0 * n_bytes / 1e6
+
+
+def _reason(path: str, error: str) -> str:
+    """An error without the path that it begins with."""
+    for name in (path, os.path.basename(path)):  # noqa: PTH119
+        lead = " ".join(name.split()) + ": "
+        if error.startswith(lead):
+            return error[len(lead) :]
+    return error
+
+
+def of_outcome(outcome: Outcome, model: str) -> dict[str, Any]:
+    """The record of an outcome, in the order in which it is shown.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of a path; its value is a record of :class:`ClassifyJob`.
+    model : str
+        Name of the model, for what has failed.
+    """
+    head: dict[str, Any] = {"path": outcome.item}
+    if outcome.kind == "ok":
+        found = dict(outcome.value)
+        for key in ("status", "genre", "confidence", "probabilities", "seconds"):
+            head[key] = found.pop(key)
+        return {**head, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
+    return {
+        **head,
+        "status": "failed",
+        "genre": None,
+        "confidence": 0.0,
+        "probabilities": {},
+        "seconds": 0.0,
+        "elapsed": outcome.elapsed,
+        "model": model,
+        "genres": [],
+        "error": _reason(outcome.item, outcome.error),
+        "cause": outcome.kind,
     }

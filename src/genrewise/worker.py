@@ -2,8 +2,9 @@
 
 A worker gets the setup through its pipe, then items one by one, and sends back
 ``("ready",)``, ``("setup", error…)`` or ``(elapsed, "ok", value)`` and
-``(elapsed, "failed", error…)``.  Errors travel as the name of their class and the
-three parts of their message, as the parent must not load what the worker loaded.
+``(elapsed, "failed", error…)``; of an item under way ``("said", word)``.  Errors travel as
+the name of their class and the three parts of their message, as the parent must not load
+what the worker loaded.
 """
 
 from __future__ import annotations
@@ -22,10 +23,26 @@ from typing import Any
 
 from genrewise.errors import GenrewiseError
 
-__all__ = ["HELD", "describe", "work"]
+__all__ = ["HELD", "describe", "tell", "work"]
 
 #: Signals that are kept back from a worker until it has let go of its parent's handlers.
 HELD = {getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)}
+
+
+#: This worker's end of its pipe; nothing in a process that is no worker.
+_ends: list[Connection] = []
+
+
+def tell(word: Any) -> None:
+    """Say something of the item under way, such as how far it is; for functions in a worker.
+
+    Parameters
+    ----------
+    word : object
+        Picklable.  Nobody hears it outside a worker, or where nobody watches.
+    """
+    for pipe in _ends:
+        pipe.send(("said", word))
 
 
 def _isolate(inherited: Sequence[Connection]) -> None:
@@ -139,6 +156,7 @@ def work(pipe: Connection, inherited: Sequence[Connection], preload: Sequence[st
         Modules to load before anything is asked.
     """
     _isolate(inherited)
+    _ends[:] = [pipe]
     try:
         _serve(pipe, preload)
     except (EOFError, OSError):

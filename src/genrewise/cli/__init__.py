@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify": ("genrewise.cli.classify:classify", "", "Say which genre music is."),
     "demo": ("genrewise.cli.demo:demo", "", "Classify a few pieces that come along."),
     "models": ("genrewise.cli.models:models", "", "List the models, get one, show its card."),
+    "serve": ("genrewise.cli.serve:serve", "web", "Open the page: drop a song, see and hear why."),
     "cut": ("genrewise.cli.cut:cut", "", "Cut tracks into clips of one length."),
     "train": ("genrewise.cli.train:train", "train", "Learn your own genres from folders of music."),
     "evaluate": ("genrewise.cli.evaluate:evaluate", "train", "Score a model on labelled music."),

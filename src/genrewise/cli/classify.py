@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -22,7 +21,7 @@ from genrewise.cli.paths import Tally, expand, is_url, read_list
 from genrewise.cli.results import Writer, writer
 from genrewise.defaults import LISTEN
 from genrewise.engine import Outcome, Waiting
-from genrewise.records import ClassifyJob
+from genrewise.records import ClassifyJob, of_outcome, time_limit
 
 __all__ = ["classify"]
 
@@ -31,17 +30,13 @@ MEMORY_LIMIT = 2 * 2**30
 
 
 def default_limit(path: str) -> float:
-    """Seconds that a file may take: a minute, and 20 s a megabyte.
-
-    An hour of music at the lowest usual rate is some 12 MB and takes a minute or two
-    with the large model on one slow core.
-    """
+    """Seconds that a file may take."""
     if is_url(path):
         return 600.0
     try:
-        return 60.0 + 20.0 * Path(path).stat().st_size / 1e6
+        return time_limit(Path(path).stat().st_size)
     except OSError:
-        return 60.0
+        return time_limit(0)
 
 
 @dataclass
@@ -76,38 +71,6 @@ class _Counts:
     def exit_code(self) -> int:
         """3 where an extra is missing, 1 where a file failed, else 0."""
         return 3 if self.missing_extra else int(self.failed > 0)
-
-
-def _reason(path: str, error: str) -> str:
-    """An error without the path that it begins with."""
-    for name in (path, os.path.basename(path)):  # noqa: PTH119
-        lead = " ".join(name.split()) + ": "
-        if error.startswith(lead):
-            return error[len(lead) :]
-    return error
-
-
-def _record(outcome: Outcome, model: str) -> dict[str, Any]:
-    """The record of an outcome, in the order in which it is shown."""
-    first: dict[str, Any] = {"path": outcome.item}
-    if outcome.kind == "ok":
-        found = dict(outcome.value)
-        for key in ("status", "genre", "confidence", "probabilities", "seconds"):
-            first[key] = found.pop(key)
-        return {**first, "elapsed": outcome.elapsed, "model": found.pop("model"), **found}
-    return {
-        **first,
-        "status": "failed",
-        "genre": None,
-        "confidence": 0.0,
-        "probabilities": {},
-        "seconds": 0.0,
-        "elapsed": outcome.elapsed,
-        "model": model,
-        "genres": [],
-        "error": _reason(outcome.item, outcome.error),
-        "cause": outcome.kind,
-    }
 
 
 def _count(record: dict[str, Any], exit_code: int, counts: _Counts) -> None:
@@ -158,7 +121,7 @@ def _show(
 ) -> None:
     """Show outcomes as they come."""
     for outcome in outcomes:
-        record = _record(outcome, model)
+        record = of_outcome(outcome, model)
         _count(record, outcome.exit_code, counts)
         shown.write(record)
         progress.update(counts.files, record["path"])

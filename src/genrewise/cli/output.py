@@ -7,7 +7,6 @@ written in JSON with the escapes from which Python and others restore its bytes.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import click
+
+from genrewise.plain import json_text, plain_numbers
 
 __all__ = [
     "Column",
@@ -180,24 +181,6 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
     out = Table(columns, ready_stdout())
     for row in held:
         out.row(row)
-
-
-def plain_numbers(value: Any) -> Any:
-    """A value for JSON: floats to nine decimals, those that are not finite as null."""
-    if isinstance(value, float):
-        return round(value, 9) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: plain_numbers(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_numbers(v) for v in value]
-    return value
-
-
-def json_text(value: Any, indent: int | None = None) -> str:
-    """A value as JSON text, readable in any script."""
-    import json
-
-    return json.dumps(plain_numbers(value), ensure_ascii=False, indent=indent, allow_nan=False)
 
 
 class JsonLines:
