@@ -2,7 +2,7 @@
 
 Held against what no classifier can do without (soundfile decodes, soxr resamples) and
 against ``librosa.load``, which many use only to get at the samples.  One thread each; the
-rounds alternate.  The large model's cost stands beside it where its backbone is here.
+rounds alternate.  The other models' cost stands beside it where what they need is here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from common import Row, alternate, median, music, save, timed, write_mp3
 from genrewise import list_models
+from genrewise.bundle import find, read
+from genrewise.cache import backbone_file
 from genrewise.inference import Classifier
 
 SONGS, SECONDS, ROUNDS = 12, 30.0, 7
-MODEL, LARGE = "small-gtzan-v1", "musicnn-gtzan-v1"
+MODEL = "small-gtzan-v1"
 
 
 def soundfile_soxr(path: Path) -> None:
@@ -52,21 +52,23 @@ def over(paths: list[Path], function: Callable[[Path], Any]) -> Callable[[], Non
     return run
 
 
-def large_model(paths: list[Path]) -> tuple[list[Row], dict[str, float]]:
-    """Seconds that the large model takes a song and a window of three seconds."""
-    if not any(entry.name == LARGE and entry.available for entry in list_models()):
-        return [], {}
-    classifier = Classifier(LARGE)
-    classifier.predict_file(paths[0])
-    song = median(timed(over([path], classifier.predict_file))() for path in paths)
-    backbone: Any = next(i for i in classifier.inputs.values() if i.kind == "backbone")
-    patches = np.zeros((1, 187, 96), dtype=np.float32)
-    window = median(timed(lambda: backbone.run(patches))() for _ in range(30))
-    rows = [
-        Row(f"{LARGE}, a window of 3 s", f"{1000 * window:.0f} ms"),
-        Row(f"{LARGE}, a song of 30 s", f"{song:.2f} s ({SECONDS / song:.0f}× real time)"),
-    ]
-    return rows, {"large_window_seconds": window, "large_song_seconds": song}
+def megabytes(name: str) -> float:
+    """Size of a model with what it needs."""
+    path = find(name)
+    needed = [path, *(backbone_file(need) for need in read(path).info.backbones())]
+    return sum(file.stat().st_size for file in needed) / 1e6
+
+
+def every_model(paths: list[Path]) -> dict[str, dict[str, float]]:
+    """Milliseconds a song and size of each model that can answer here."""
+    found = {}
+    for entry in list_models():
+        if entry.available:
+            classifier = Classifier(entry.name)
+            classifier.predict_file(paths[0])
+            taken = [timed(over([path], classifier.predict_file))() for path in paths]
+            found[entry.name] = {"ms": 1000 * median(taken), "mb": megabytes(entry.name)}
+    return found
 
 
 def main() -> None:
@@ -78,7 +80,7 @@ def main() -> None:
         for run in runs:
             run()
         found = alternate([timed(run) for run in runs], ROUNDS)
-        more, values = large_model(paths)
+        models = every_model(paths)
     audio = SONGS * SECONDS
     ours, bare, librosa = (audio / median(kept) for kept in found)
     rows = [
@@ -87,11 +89,14 @@ def main() -> None:
         Row("librosa.load alone", f"{librosa:.0f}× real time"),
         Row("share of soundfile + soxr", f"{ours / bare:.0%}", "≥ 50 %"),
         Row("against librosa.load", f"{ours / librosa:.2f}×", "> 1"),
-        *more,
+        *(
+            Row(f"{name}, a song of 30 s", f"{one['ms']:.0f} ms, {one['mb']:.1f} MB")
+            for name, one in models.items()
+        ),
     ]
     names = ("ours", "soundfile_soxr", "librosa_load")
     kept = {f"{name}_seconds": runs for name, runs in zip(names, found, strict=True)}
-    save("warm", rows, {"audio_seconds": audio, **kept, **values})
+    save("warm", rows, {"audio_seconds": audio, **kept, "models": models})
 
 
 if __name__ == "__main__":

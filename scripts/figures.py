@@ -143,8 +143,9 @@ def genres(name: str) -> str:
 
 
 def unknown(name: str) -> str:
-    """Share answered against share right, on validation."""
-    found = report(name)["unknown"]
+    """Share answered against share right: out of fold over all that ships, else on validation."""
+    kept = report(name)
+    found = (kept.get("whole") or kept)["unknown"]
     rows = [
         [f"{r['confidence']:.2f}", f"{r['answered']:.0%}", f"{r['right_when_answered']:.3f}"]
         for r in found["table"]
