@@ -84,10 +84,10 @@ def cluster_cpu(host: int) -> tuple[float, float]:
 def classify(folder: Path, files: Path, model: str, *more: str) -> tuple[float, float]:
     """Seconds and CPU seconds of the command with all that it starts; Parquet in ``out``."""
     out = Path(tempfile.mkdtemp(dir=folder)) / "out"
-    command = [GENREWISE, "classify", "--model", model, "--parquet", out, *more]
+    command = [GENREWISE, "classify", "--time-limit", "0", "--model", model, "--parquet", out]
     began = time.perf_counter()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*map(str, command), str(files)], stdout=log, stderr=log)
+        process = subprocess.Popen([*map(str, [*command, *more, files])], stdout=log, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -190,37 +190,42 @@ def scale(tracks: dict[str, float], preview: float, share: float, row: float) ->
     return rows
 
 
+def keep_scheduling(folder: Path) -> tuple[float, float]:
+    """Measure and keep what Dask costs; CPU seconds of a preview, and Dask's share of them."""
+    runs = compared(folder)
+    rows, preview, share = scheduling(runs)
+    names = ("few", "many", "dask_few", "dask_many")
+    values = {
+        "workers": WORKERS,
+        "files": [FEW[PREVIEW], MANY[PREVIEW]],
+        "runs": {n: [vars(cost) for cost in run] for n, run in zip(names, runs, strict=True)},
+        "share": share,
+        "preview_cpu_seconds": preview.cpu,
+    }
+    save("scheduler", rows, values)
+    return preview.cpu, share
+
+
 def main() -> None:
     """Measure and keep."""
     models = [MODEL]
     models += [e.name for e in list_models() if e.name == LARGE and e.available]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        runs = compared(folder)
+        preview, share = keep_scheduling(folder)
         row = parquet_bytes(folder)
         few, many = batches(folder, TRACK)
         tracks = {model: track_cost(folder, few, many, model) for model in models}
         size = (folder / "mix.mp3").stat().st_size
-    rows, preview, share = scheduling(runs)
-    kept = {
-        "workers": WORKERS,
-        "runs": {
-            key: [vars(cost) for cost in costs]
-            for key, costs in zip(("few", "many", "dask_few", "dask_many"), runs, strict=True)
-        },
-        "share": share,
-        "cluster_preview_cpu_seconds": preview.cpu,
-    }
-    save("scheduler", rows, kept)
     values = {
+        "files": [FEW[TRACK], MANY[TRACK]],
         "track_cpu_seconds": tracks,
         "track_bytes": size,
         "parquet_bytes_a_row": row,
         "dollars_a_core_hour": DOLLARS,
     }
-    reads = size / tracks[MODEL] / 1e6
-    more = Row(f"what a core reads, tracks, {MODEL}", f"{reads:.1f} MB a second")
-    save("scale", [*scale(tracks, preview.cpu, share, row), more], values)
+    reads = Row(f"a core reads, tracks, {MODEL}", f"{size / tracks[MODEL] / 1e6:.1f} MB a second")
+    save("scale", [*scale(tracks, preview, share, row), reads], values)
 
 
 if __name__ == "__main__":
