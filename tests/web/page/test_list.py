@@ -51,10 +51,10 @@ def test_cancelling_ends_the_work_and_leaves_nothing(
 ) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    files = {"long.wav": (long := long_song(40)), "next.wav": long, "short.wav": wav(music(3.0))}
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    choose(page, *(tmp_path / name for name in files))
+    files = [tmp_path / name for name in ("long.wav", "next.wav", "last.wav")]
+    for path in files:
+        path.write_bytes(long_song(40))
+    choose(page, *files)
     expect(rows(page).first.get_by_text("Listening")).to_be_visible()
     page.get_by_role("button", name="Cancel long.wav").click()
     expect(rows(page).first.get_by_text("Cancelled")).to_be_visible()
@@ -65,8 +65,10 @@ def test_cancelling_ends_the_work_and_leaves_nothing(
             break
         time.sleep(0.1)
     assert server.left() == []
-    page.get_by_role("button", name="Try short.wav again").click()
-    expect(rows(page).last.get_by_role("link")).to_be_visible()
+    page.get_by_role("button", name="Try last.wav again").click()
+    expect(rows(page).last.get_by_text("Listening")).to_be_visible()
+    page.get_by_role("button", name="Cancel last.wav").click()
+    expect(rows(page).last.get_by_text("Cancelled")).to_be_visible()
 
 
 def test_one_file_is_followed_and_cancelled_on_its_own_page(visitor: Visitor, start: Start) -> None:
