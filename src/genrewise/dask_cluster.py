@@ -27,9 +27,11 @@ _PROGRAM = "import sys; sys.path[:] = {path}; from {module} import host; host({w
 
 
 #: Settings of a cluster of our own: Dask looks fifty times a second whether its loops are late,
-#: and a hundred times what its threads are at, which is most of what an idle one costs.
+#: a hundred times what its threads are at and twice at the machine, which is most of what an
+#: idle one costs.
 _CALM = {
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
 }
 
