@@ -30,6 +30,7 @@ _PROGRAM = "import sys; sys.path[:] = {path}; from {module} import host; host({w
 #: and a hundred times what its threads are at, which is most of what an idle one costs.
 _CALM = {
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
 }
 
