@@ -8,17 +8,25 @@ turns; what a track costs is their difference, so that starting is told apart fr
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 from common import GENREWISE, Row, alternate, median, music, save, tree, write_mp3
-from genrewise import list_models
+from genrewise import engine_dask, list_models
+from genrewise.bundle import find
+from genrewise.bundle import read as read_bundle
+from genrewise.cli.parquet import RecordFolder
 from genrewise.dask_cluster import local
+from genrewise.records import ClassifyJob
 from memory import mix
 
 WORKERS, ROUNDS = 2, 3
@@ -28,6 +36,8 @@ PREVIEW, TRACK = 30, 240
 FEW, MANY = {PREVIEW: 20, TRACK: 4}, {PREVIEW: 400, TRACK: 16}
 #: Files that differ; the others are further names of these.
 DIFFERENT = 8
+#: Rows that the client takes in.
+ROWS = 20_000
 #: Tracks, and what an hour of a core is taken to cost, for the sums of the page.
 SCALES = {"10⁶": 10**6, "10⁸": 10**8}
 DOLLARS = 0.05
@@ -124,20 +134,49 @@ def batches(folder: Path, seconds: int) -> tuple[Path, Path]:
     return few[0], many[0]
 
 
-def compared(folder: Path) -> tuple[list[Cost], list[Cost], list[Cost], list[Cost]]:
+def compared(folder: Path, address: str) -> tuple[list[Cost], ...]:
     """Runs here, few and many, and there, few and many."""
     few, many = batches(folder, PREVIEW)
-    with local(WORKERS) as address:
-        (host,) = programs(os.getpid(), "dask_cluster")
-        there(folder, few, address, host)  # once for the page cache and Dask's own first time
-        runs = [
-            lambda: here(folder, few),
-            lambda: here(folder, many),
-            lambda: there(folder, few, address, host),
-            lambda: there(folder, many, address, host),
-        ]
-        a, b, c, d = alternate(runs, ROUNDS)
-    return a, b, c, d
+    (host,) = programs(os.getpid(), "dask_cluster")
+    there(folder, few, address, host)  # once for the page cache and Dask's own first time
+    runs = [
+        lambda: here(folder, few),
+        lambda: here(folder, many),
+        lambda: there(folder, few, address, host),
+        lambda: there(folder, many, address, host),
+    ]
+    return tuple(alternate(runs, ROUNDS))
+
+
+def varied(value: Any, rng: random.Random) -> Any:
+    """A record with other numbers in it, as Parquet packs what is alike."""
+    if isinstance(value, float):
+        return value * rng.uniform(0.5, 1.5)
+    if isinstance(value, dict):
+        return {key: varied(held, rng) for key, held in value.items()}
+    return [varied(held, rng) for held in value] if isinstance(value, list) else value
+
+
+def taken_in(folder: Path, address: str) -> tuple[float, float]:
+    """CPU seconds of the client, and bytes of Parquet, for a song that costs the workers nothing.
+
+    It is too little to be seen in the time of the command.
+    """
+    model = read_bundle(find(MODEL))
+    answer = ClassifyJob(MODEL)()(str(folder / "0.mp3"))
+    rng = random.Random(0)
+    records = [varied(answer, rng) for _ in range(ROWS)]
+    engine_dask.MOST_ITEMS = 32  # as many as songs of 30 s are
+    with RecordFolder(folder / "rows", "a benchmark", model.info.labels) as rows:
+        setup = partial(partial, getitem, records)
+        outcomes = engine_dask.run(setup, range(ROWS), scheduler=address, time_limit=60.0)
+        rows.write({"path": "first.mp3", **next(outcomes).value})  # all is sent and set up
+        began = time.process_time()
+        for outcome in outcomes:
+            rows.write({"path": f"music/{outcome.index:08}.mp3", **outcome.value})
+    seconds = time.process_time() - began
+    size = sum(part.stat().st_size for part in (folder / "rows").iterdir())
+    return seconds / (ROWS - 1), size / ROWS
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
@@ -151,17 +190,12 @@ def track_cost(folder: Path, few: Path, many: Path, model: str) -> float:
     return middle(pair[1]).less(middle(pair[0]), MANY[TRACK] - FEW[TRACK]).cpu
 
 
-def parquet_bytes(folder: Path) -> float:
-    """Bytes of Parquet a file, of the largest run."""
-    outs = folder.glob("*/out")
-    return max(sum(p.stat().st_size for p in out.iterdir()) for out in outs) / MANY[PREVIEW]
-
-
-def scheduling(runs: Sequence[list[Cost]]) -> tuple[list[Row], Cost, float]:
+def scheduling(runs: Sequence[list[Cost]], client: float) -> tuple[list[Row], Cost, float]:
     """Rows on what Dask costs, a preview's cost on the cluster, and Dask's share of it."""
     few, many, dask_few, dask_many = map(middle, runs)
     files = MANY[PREVIEW] - FEW[PREVIEW]
-    mine, theirs = many.less(few, files), dask_many.less(dask_few, files)
+    mine = many.less(few, files)
+    theirs = replace(dask_many.less(dask_few, files), client=client)
     share = (theirs.client + theirs.rest) / theirs.cpu
     rows = [
         Row("a song of 30 s by the local engine, CPU", f"{1000 * mine.cpu:.1f} ms"),
@@ -171,7 +205,7 @@ def scheduling(runs: Sequence[list[Cost]]) -> tuple[list[Row], Cost, float]:
         Row("share of scheduling in the CPU time", f"{share:.1%}", "< 2 %"),
         Row("time on the clock against the local engine", f"{theirs.seconds / mine.seconds:.2f}×"),
         Row("to begin: more than the local engine", f"{dask_few.seconds - few.seconds:.1f} s"),
-        Row("one client takes in", f"{1 / max(theirs.client, 1e-6):,.0f} songs a second"),
+        Row("one client takes in", f"{1 / theirs.client:,.0f} songs a second"),
     ]
     return rows, theirs, share
 
@@ -190,20 +224,23 @@ def scale(tracks: dict[str, float], preview: float, share: float, row: float) ->
     return rows
 
 
-def keep_scheduling(folder: Path) -> tuple[float, float]:
-    """Measure and keep what Dask costs; CPU seconds of a preview, and Dask's share of them."""
-    runs = compared(folder)
-    rows, preview, share = scheduling(runs)
+def keep_scheduling(folder: Path) -> tuple[Cost, float, float]:
+    """Measure and keep what Dask costs; a preview's cost, Dask's share, bytes of Parquet a row."""
+    with local(WORKERS) as address:
+        runs = compared(folder, address)
+        client, row = taken_in(folder, address)
+    rows, preview, share = scheduling(runs, client)
     names = ("few", "many", "dask_few", "dask_many")
     values = {
         "workers": WORKERS,
         "files": [FEW[PREVIEW], MANY[PREVIEW]],
         "runs": {n: [vars(cost) for cost in run] for n, run in zip(names, runs, strict=True)},
+        "client_cpu_seconds": client,
         "share": share,
         "preview_cpu_seconds": preview.cpu,
     }
     save("scheduler", rows, values)
-    return preview.cpu, share
+    return preview, share, row
 
 
 def main() -> None:
@@ -212,8 +249,7 @@ def main() -> None:
     models += [e.name for e in list_models() if e.name == LARGE and e.available]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        preview, share = keep_scheduling(folder)
-        row = parquet_bytes(folder)
+        preview, share, row = keep_scheduling(folder)
         few, many = batches(folder, TRACK)
         tracks = {model: track_cost(folder, few, many, model) for model in models}
         size = (folder / "mix.mp3").stat().st_size
@@ -225,7 +261,7 @@ def main() -> None:
         "dollars_a_core_hour": DOLLARS,
     }
     reads = Row(f"a core reads, tracks, {MODEL}", f"{size / tracks[MODEL] / 1e6:.1f} MB a second")
-    save("scale", [*scale(tracks, preview, share, row), reads], values)
+    save("scale", [*scale(tracks, preview.cpu, share, row), reads], values)
 
 
 if __name__ == "__main__":

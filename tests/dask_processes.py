@@ -15,6 +15,14 @@ from pathlib import Path
 #: Programs, as the command ``dask`` starts them.
 SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
 WORKER = "from distributed.cli.dask_worker import main; main()"
+#: Before them: where the tests are killed, standard input ends, and all of the session with it.
+TIED = (
+    "import os, signal, threading\n"
+    "def tied():\n"
+    "    os.read(0, 1)\n"
+    "    os.killpg(0, signal.SIGKILL)\n"
+    "threading.Thread(target=tied, daemon=True).start()\n"
+)
 
 
 def until(ready: Callable[[], bool], seconds: float = 40.0) -> None:
@@ -87,9 +95,10 @@ class Cluster:
         }
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", program, *args],
+                [sys.executable, "-c", TIED + program, *args],
                 cwd=self.folder,
                 env=environment,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -135,7 +144,7 @@ class Cluster:
                     os.kill(pid, signal.SIGKILL)
         for process in [*self.workers, *filter(None, [self.scheduler])]:
             process.kill()
-            process.wait(10)
+            process.communicate()
 
 
 @contextmanager

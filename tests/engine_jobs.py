@@ -101,6 +101,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "hang": _hang,
     "die": _die,
     "die above": _die_above,
+    "environment": os.environ.get,
     "fail": _fail,
     "eat": _eat,
     "unpicklable": _unpicklable,

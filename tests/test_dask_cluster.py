@@ -91,10 +91,10 @@ def test_another_kind_of_server(answer: bytes | None) -> None:
         assert refusal(address).startswith(f"{address}: ")
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_scheduler_without_workers_and_a_worker_that_is_none(
-    clusters: ModuleType, tmp_path: Path
+    clusters: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dask_cluster, "FIRST_WORKER", 1.0)
     with clusters.cluster(tmp_path, 0) as made:
         assert refusal(made.address) == (
             f"{made.address}: no workers; expected one or more."
@@ -199,3 +199,26 @@ def test_time_is_left_to_what_must_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with local(1) as address:
         assert address == "tcp://127.0.0.1:1"
     assert time.monotonic() - began < 20
+
+
+TESTS = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import dask_processes
+with dask_processes.cluster(Path({folder!r}), 1) as made:
+    dask_processes.until(lambda: made.working())
+    print(made.address, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and signals")
+def test_what_tests_start_ends_where_they_are_killed(clusters: ModuleType, tmp_path: Path) -> None:
+    script = TESTS.format(here=str(Path(clusters.__file__).parent), folder=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().startswith(b"tcp://127.0.0.1:")
+        assert len(clusters.marked(f"GENREWISE_CACHE={tmp_path}/")) >= 3
+        parent.kill()
+    clusters.until(lambda: not clusters.marked(f"GENREWISE_CACHE={tmp_path}/"))

@@ -80,6 +80,18 @@ def test_waiting_has_a_limit() -> None:
     process.join()
 
 
+def test_memory_is_not_given_back_at_once(
+    jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Dask sets for its workers makes the system hand out every buffer anew."""
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    monkeypatch.setenv("GENREWISE_CACHE", "kept")
+    names = ("MALLOC_TRIM_THRESHOLD_", "GENREWISE_CACHE")
+    items = [("environment", name) for name in names]
+    found = [o.value for o in run(jobs.setup, items, workers=1, method="exec")]
+    assert found == [None, "kept"]
+
+
 def test_modules_are_loaded_beforehand(jobs: ModuleType) -> None:
     pipe, process = started(("decimal", "no.such.module"))
     pipe.send(jobs.setup)
