@@ -162,7 +162,7 @@ def test_what_was_interrupted_goes_on(
         assert process.stderr.read().splitlines()[-1] == "interrupted"
         assert process.wait(30) == 130
     before = parquet.read_table(folder).num_rows
-    assert 2 <= before <= 50
+    assert 1 <= before <= 50
     done = genrewise(*how, music / "few")
     assert done.stderr.endswith(f" {before} done before\n") or before == 50
     found = {row["path"]: row for row in parquet.read_table(folder).to_pylist()}
