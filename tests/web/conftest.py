@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +182,18 @@ def music(seconds: float = 4.0, seed: int = 0) -> Any:
     return y.astype(np.float32)
 
 
-def long_song(minutes: float) -> bytes:
-    """Ten seconds of music over and over: long to listen to, quickly made."""
-    return wav(np.tile(music(10.0, seed=3)[::3], round(6 * minutes)), SR // 3)
+@cache
+def long_song(hours: float) -> bytes:
+    """A click, over and over: few bytes to send, some seconds an hour to listen to."""
+    from io import BytesIO
+
+    buffer = BytesIO()
+    part = np.zeros(10 * (SR // 3), dtype=np.int16)
+    part[::1000] = 8000
+    with soundfile.SoundFile(buffer, "w", SR // 3, 1, "PCM_16", format="FLAC") as file:
+        for _ in range(round(360 * hours)):
+            file.write(part)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")

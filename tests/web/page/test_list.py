@@ -51,12 +51,12 @@ def test_cancelling_ends_the_work_and_leaves_nothing(
 ) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    files = [tmp_path / name for name in ("long.wav", "next.wav", "last.wav")]
+    files = [tmp_path / name for name in ("long.flac", "next.flac", "last.flac")]
     for path in files:
-        path.write_bytes(long_song(40))
+        path.write_bytes(long_song(3.5))
     choose(page, *files)
     expect(rows(page).first.get_by_text("Listening")).to_be_visible()
-    page.get_by_role("button", name="Cancel long.wav").click()
+    page.get_by_role("button", name="Cancel long.flac").click()
     expect(rows(page).first.get_by_text("Cancelled")).to_be_visible()
     page.get_by_role("button", name="Cancel all").click()
     expect(page.get_by_text("3 songs")).to_be_visible()
@@ -65,18 +65,18 @@ def test_cancelling_ends_the_work_and_leaves_nothing(
             break
         time.sleep(0.1)
     assert server.left() == []
-    page.get_by_role("button", name="Try last.wav again").click()
+    page.get_by_role("button", name="Try last.flac again").click()
     expect(rows(page).last.get_by_text("Listening")).to_be_visible()
-    page.get_by_role("button", name="Cancel last.wav").click()
+    page.get_by_role("button", name="Cancel last.flac").click()
     expect(rows(page).last.get_by_text("Cancelled")).to_be_visible()
 
 
 def test_one_file_is_followed_and_cancelled_on_its_own_page(visitor: Visitor, start: Start) -> None:
     server = start("--workers", "1")
     page = visitor.open(server)
-    choose(page, ("long.wav", long_song(40)))
+    choose(page, ("long.flac", long_song(3.5)))
     expect(page.get_by_role("status").filter(has_text="Listening")).to_be_visible()
-    bar = page.get_by_role("progressbar", name="Progress of long.wav")
+    bar = page.get_by_role("progressbar", name="Progress of long.flac")
     expect(bar).to_have_attribute("value", re.compile(r"0\.\d+"))
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Cancelled")).to_be_visible()

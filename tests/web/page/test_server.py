@@ -38,7 +38,7 @@ def test_a_server_lost_while_it_listens_is_asked_once_more(
     with serving(tmp_path / "one", "--workers", "1") as server:
         page = visitor.open(server)
         visitor.expect(*NETWORK, "404")
-        choose(page, ("long.wav", long_song(10)))
+        choose(page, ("long.flac", long_song(2)))
         expect(page.get_by_role("status").filter(has_text="Listening")).to_be_visible()
         server.process.kill()
         server.process.wait()
@@ -62,10 +62,10 @@ def test_a_full_server_is_waited_for(visitor: Visitor, start: Start) -> None:
     server = start("--workers", "1", "--queue", "1")
     page = visitor.open(server)
     visitor.expect("503")
-    ids = [server.upload(long_song(40), timeline="1").json["id"]]
+    ids = [server.upload(long_song(3.5), timeline="1").json["id"]]
     while server.get(f"/classifications/{ids[0]}").json["status"] != "running":
         pass
-    ids.append(server.upload(long_song(40), timeline="1").json["id"])
+    ids.append(server.upload(long_song(3.5), timeline="1").json["id"])
     choose(page, ("mine.wav", wav(music(4.0))))
     expect(page.get_by_text("The server is busy.")).to_be_visible()
     for id_ in ids:

@@ -21,6 +21,7 @@ export function useLabelling() {
   const training = ref<Training | null>(null);
   const lines = ref<string[]>([]);
   const closed = new AbortController();
+  let saving: Promise<void> = Promise.resolve();
 
   const clip = computed(() => clips.value[place.value]);
   const isOpen = (one: Clip) => one.label === null && !one.skipped;
@@ -30,6 +31,7 @@ export function useLabelling() {
     busy.value = true;
     error.value = "";
     try {
+      await saving;
       await todo();
     } catch (problem) {
       if (closed.signal.aborted) return;
@@ -86,15 +88,28 @@ export function useLabelling() {
       await waitForCut();
     });
 
-  const say = (label: string | null) =>
-    guarded(async () => {
-      const due = clip.value;
-      if (!due) return;
-      const found = await sendJson<Clip>("PUT", `/labelling/clips/${due.n}`, { label });
-      clips.value[place.value] = found;
+  /** Goes on to the next clip at once; what was said is kept meanwhile, in the order it was said. */
+  function say(label: string | null): void {
+    const due = clip.value;
+    if (!due || busy.value) return;
+    const at = place.value;
+    clips.value[at] = { ...due, label, skipped: label === null };
+    next(at + 1);
+    saving = saving.then(() => save(due, at, label));
+  }
+
+  async function save(due: Clip, at: number, label: string | null): Promise<void> {
+    try {
+      clips.value[at] = await sendJson<Clip>("PUT", `/labelling/clips/${due.n}`, { label });
       await refresh();
-      next(place.value + 1);
-    });
+      error.value = "";
+    } catch (problem) {
+      if (closed.signal.aborted) return;
+      error.value = problem instanceof Problem ? problem.message : texts.errors.unexpected;
+      clips.value[at] = due;
+      place.value = at;
+    }
+  }
 
   const undo = () =>
     guarded(async () => {
