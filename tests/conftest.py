@@ -10,8 +10,11 @@ import pytest
 from hypothesis import settings
 
 # How long an example takes says how busy the machine is, and nothing about the program.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# The same examples in every run, so that a failure is of the change; `--hypothesis-profile
+# exploring` looks for new ones.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None, max_examples=1000)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
 

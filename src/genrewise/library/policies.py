@@ -230,7 +230,7 @@ def _heard(
     stays = Proposal("written" if by_us else "kept", current, found.confidence, found.runner_up)
     if current and not _may_change(by_us, policy):
         return stays
-    appends = policy.existing == "append" and not by_us
+    appends = policy.existing == "append"  # of what stands there, a part may be the user's own
     genres = _appended(current, found.genres) if appends else found.genres
     if same(current, genres):
         return stays
