@@ -22,12 +22,17 @@ export function useLabelling() {
   const lines = ref<string[]>([]);
   const closed = new AbortController();
   let saving: Promise<void> = Promise.resolve();
+  let doing: Promise<void> = Promise.resolve();
 
   const clip = computed(() => clips.value[place.value]);
   const isOpen = (one: Clip) => one.label === null && !one.skipped;
 
-  async function guarded(todo: () => Promise<void>): Promise<void> {
-    if (busy.value) return;
+  function guarded(todo: () => Promise<void>): Promise<void> {
+    if (!busy.value) doing = alone(todo);
+    return doing;
+  }
+
+  async function alone(todo: () => Promise<void>): Promise<void> {
     busy.value = true;
     error.value = "";
     try {
@@ -90,8 +95,9 @@ export function useLabelling() {
 
   /** Goes on to the next clip at once; what was said is kept meanwhile, in the order it was said. */
   function say(label: string | null): void {
+    if (busy.value) return void doing.then(() => say(label)); // it is about the clip undone
     const due = clip.value;
-    if (!due || busy.value) return;
+    if (!due) return;
     const at = place.value;
     clips.value[at] = { ...due, label, skipped: label === null };
     next(at + 1);
