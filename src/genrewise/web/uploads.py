@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import unicodedata
 from contextlib import suppress
@@ -64,10 +65,21 @@ def _lock(path: Path) -> IO[bytes] | None:
     except OSError:
         file.close()
         return None
-    if path.exists():  # else another took it for one that was left, and removed it
-        return file
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file  # else another took it for one that was left, and removed it
     file.close()
     return None
+
+
+def _remove(lock: Path, held: IO[bytes]) -> None:
+    """Remove a lock while it is held: whoever gets it next sees that it is gone."""
+    with suppress(OSError):
+        lock.unlink(missing_ok=True)
+    held.close()
+    if os.name == "nt":  # what is open stays there
+        with suppress(OSError):
+            lock.unlink(missing_ok=True)
 
 
 def _tidy(shared: Path) -> None:
@@ -76,9 +88,7 @@ def _tidy(shared: Path) -> None:
         held = _lock(lock)
         if held is not None:
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            held.close()
-            with suppress(OSError):
-                lock.unlink()
+            _remove(lock, held)
 
 
 class Workplace:
@@ -113,15 +123,20 @@ class Workplace:
 
     def _made(self, user: int) -> bool:
         """Make the folder and hold it; False where it was lost to another server."""
-        self._check(user)
-        _tidy(self._shared)
         self.folder = self._shared / f"serve-{secrets.token_hex(6)}"
         try:
+            self._check(user)
+            _tidy(self._shared)
             held = _lock(self.folder.with_suffix(".lock"))
             if held is not None:
                 self._held = held
                 self.folder.mkdir(mode=0o700)
         except FileNotFoundError:
+            return False
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if not stat.S_ISDIR(self._shared.lstat().st_mode):
+                    raise
             return False
         return held is not None
 
@@ -142,7 +157,6 @@ class Workplace:
     def close(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._held.close()
+        _remove(self.folder.with_suffix(".lock"), self._held)
         with suppress(OSError):  # the folder is left to another server that is at work
-            self.folder.with_suffix(".lock").unlink()
             self._shared.rmdir()
