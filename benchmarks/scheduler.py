@@ -210,6 +210,11 @@ def scheduling(runs: Sequence[list[Cost]], client: float) -> tuple[list[Row], Co
     return rows, theirs, share
 
 
+def size(count: float) -> str:
+    """Bytes in a unit that suits them."""
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
 def scale(tracks: dict[str, float], preview: float, share: float, row: float) -> list[Row]:
     """Rows on what many tracks cost."""
     each = {f"tracks of 4 minutes, {model}": cost / (1 - share) for model, cost in tracks.items()}
@@ -220,7 +225,7 @@ def scale(tracks: dict[str, float], preview: float, share: float, row: float) ->
             hours = cost * count / 3600
             dollars = f"${hours * DOLLARS:,.{2 * (hours < 100)}f}"
             rows.append(Row(f"{name} {what}", f"{hours:,.0f} core-hours, {dollars}"))
-        rows.append(Row(f"{name} rows of Parquet", f"{row * count / 1e9:,.1f} GB"))
+        rows.append(Row(f"{name} rows of Parquet", size(row * count)))
     return rows
 
 
@@ -252,15 +257,15 @@ def main() -> None:
         preview, share, row = keep_scheduling(folder)
         few, many = batches(folder, TRACK)
         tracks = {model: track_cost(folder, few, many, model) for model in models}
-        size = (folder / "mix.mp3").stat().st_size
+        length = (folder / "mix.mp3").stat().st_size
     values = {
         "files": [FEW[TRACK], MANY[TRACK]],
         "track_cpu_seconds": tracks,
-        "track_bytes": size,
+        "track_bytes": length,
         "parquet_bytes_a_row": row,
         "dollars_a_core_hour": DOLLARS,
     }
-    reads = Row(f"a core reads, tracks, {MODEL}", f"{size / tracks[MODEL] / 1e6:.1f} MB a second")
+    reads = Row(f"a core reads, tracks, {MODEL}", f"{length / tracks[MODEL] / 1e6:.1f} MB a second")
     save("scale", [*scale(tracks, preview.cpu, share, row), reads], values)
 
 

@@ -278,7 +278,7 @@ def test_a_worker_that_joins_later_is_told_what_to_do(
         assert time.monotonic() < end
     outcomes.close()  # type: ignore[attr-defined]
     late.send_signal(signal.SIGTERM)
-    late.wait(20)
+    late.communicate(timeout=20)
     made.workers.remove(late)
     assert all(jobs.gone(pid) for pid in pids)
 

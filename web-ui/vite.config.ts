@@ -41,6 +41,8 @@ export default defineConfig({
     target: "es2022",
     // Nothing as data: address: the content-security policy allows them for pictures only.
     assetsInlineLimit: 0,
+    // One sheet: a part of the page that failed to load once must not come without its own later.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },

@@ -225,6 +225,14 @@ def raw(server: Server, data: bytes) -> bytes:
         return found
 
 
+def reply_on(plain: socket.socket) -> bytes:
+    """One reply with all of its body, on a connection that stays open."""
+    with plain.makefile("rb") as file:
+        head = b"".join(iter(file.readline, b"\r\n"))
+        found = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+        return head + b"\r\n" + file.read(int(found[1]) if found else 0)
+
+
 def status(reply: bytes) -> int:
     return int(reply.split(b" ", 2)[1]) if reply else 0
 

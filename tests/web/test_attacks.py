@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.web.conftest import API, Server, Start, connection, form, head, is_problem, raw, status
+from tests.web.conftest import (
+    API,
+    Server,
+    Start,
+    connection,
+    form,
+    head,
+    is_problem,
+    raw,
+    reply_on,
+    status,
+)
 
 MEBI = 2**20
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -21,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("unharmed")
 def test_an_upload_that_says_it_is_too_large_is_not_waited_for(small: Server) -> None:
     with connection(small) as plain:
         plain.sendall(head("POST", f"{API}/classifications", f"Content-Length: {10**9}"))
-        found = plain.recv(65536)
+        found = reply_on(plain)
     assert status(found) == 413
     assert (
         json.loads(found.partition(b"\r\n\r\n")[2])["detail"] == "Expected at most 1048576 bytes."
@@ -39,7 +50,7 @@ def test_an_expected_continue_is_refused_before_anything_is_sent(small: Server) 
     with connection(small) as plain:
         lines = (f"Content-Length: {10**9}", "Expect: 100-continue")
         plain.sendall(head("POST", f"{API}/classifications", *lines))
-        assert status(plain.recv(65536)) == 413
+        assert status(reply_on(plain)) == 413
 
 
 def chunks(size: int, count: int) -> Iterator[bytes]:

@@ -4,14 +4,18 @@ import { nextTick } from "vue";
 import { createRouter, createWebHashHistory } from "vue-router";
 import { back } from "./api/connection";
 import { giveToken } from "./api/http";
+import { busyJobs } from "./jobs/jobs";
 import HomePage from "./pages/HomePage.vue";
+import ResultPage from "./pages/ResultPage.vue";
 import { texts } from "./texts";
 
+// A file that was chosen must not need a part of the page that a lost server cannot give: where it
+// goes to comes with the first load.
 export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: "/", name: "home", component: HomePage },
-    { path: "/result/:id", name: "result", component: () => import("./pages/ResultPage.vue") },
+    { path: "/result/:id", name: "result", component: ResultPage },
     { path: "/listen", name: "listen", component: () => import("./pages/ListenPage.vue") },
     { path: "/models", name: "models", component: () => import("./pages/ModelsPage.vue") },
     { path: "/models/:name", name: "model", component: () => import("./pages/ModelPage.vue") },
@@ -41,6 +45,7 @@ const RELOAD_PAUSE = 10_000;
 
 router.onError(async (_error, to) => {
   await back();
+  if (busyJobs.value.length) return; // a reload would lose their files; the link works again
   if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_PAUSE) return;
   sessionStorage.setItem(RELOADED, String(Date.now()));
   location.hash = to.fullPath;

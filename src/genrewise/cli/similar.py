@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["record", "similar"]
 
 _COLUMNS = (
-    Column("alike", 5, right=True),
+    Column("alike", 6, right=True),
     Column("genre", 20),
     Column("length", 8, right=True),
     Column("file"),

@@ -59,16 +59,23 @@ def listening(page: Any) -> None:
 STATES: list[Enter] = [start, result, listed, models, model, report, listening]
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: run npm ci in web-ui")
+@pytest.fixture
+def axe() -> str:
+    """A program that looks for what hinders people; here once the page has been built."""
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: run scripts/page --check")
+    return AXE.read_text("utf-8")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
 @pytest.mark.parametrize("enter", STATES)
 def test_axe_finds_nothing(
-    visitor: Visitor, showing: Server, enter: Enter, width: int, scheme: str
+    axe: str, visitor: Visitor, showing: Server, enter: Enter, width: int, scheme: str
 ) -> None:
     page = visitor.open(showing, viewport={"width": width, "height": 800}, color_scheme=scheme)
     enter(page)
     # Evaluated from outside, as the page itself may not run other scripts.
-    page.evaluate(AXE.read_text("utf-8"))
+    page.evaluate(axe)
     found = page.evaluate("axe.run(document).then((r) => r.violations)")
     assert [(v["impact"], v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
 
@@ -113,6 +120,7 @@ def test_it_is_used_by_keys_alone(page: Any) -> None:
     assert seen[0] == "Choose files"
     page.keyboard.press("Enter")
     answered(page)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.keyboard.press("Space")
