@@ -158,8 +158,8 @@ def children(pid: int | None = None) -> set[int]:
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             command = (entry / "cmdline").read_bytes()
-            if b"resource_tracker" in command or b"forkserver" in command:
-                continue  # helpers of multiprocessing; they stay as long as their parent
+            if any(word in command for word in (b"resource_tracker", b"forkserver", b"playwright")):
+                continue  # helpers of multiprocessing and of a browser; they stay with their parent
         except OSError:
             continue
         if fields[0] != "Z" and int(fields[1]) == (pid or os.getpid()):
