@@ -66,19 +66,14 @@ def write_mp3(path: Path, y: NDArray[np.float32]) -> Path:
 
 
 def watch(command: Sequence[str | Path], poll: float = 0.0, codes: Sequence[int] = (0,)) -> Watched:
-    """Run a command; with `poll` its memory is looked at every so many seconds.
-
-    The memory of all processes together is what each has for itself and the largest share
-    that one has in common with others (Linux).
-    """
+    """Run a command; with `poll` its memory is looked at every so many seconds."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     together = 0.0
     while poll:
-        sizes = [_sizes(pid) for pid in tree(process.pid)]
-        together = max(together, sum(own for own, _ in sizes) + max(held for _, held in sizes))
+        together = max(together, memory(process.pid))
         done, status, usage = os.wait4(process.pid, os.WNOHANG)
         if done:
             break
@@ -101,6 +96,15 @@ def tree(pid: int) -> list[int]:
             for child in (task / "children").read_text().split():
                 found += tree(int(child))
     return found
+
+
+def memory(pid: int) -> float:
+    """MiB of a process and all below it (Linux).
+
+    What each has for itself, and the largest share that one has in common with others.
+    """
+    sizes = [_sizes(each) for each in tree(pid)]
+    return sum(own for own, _ in sizes) + max((held for _, held in sizes), default=0.0)
 
 
 def _sizes(pid: int) -> tuple[float, float]:

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common import GENREWISE, ROOT, Row, _sizes, _tree, music, save, write_mp3
+from common import GENREWISE, ROOT, Row, memory, music, save, write_mp3
 
 MODEL = "small-gtzan-v1"
 ENDINGS = (".mp3", ".m4a", ".flac", ".ogg", ".opus", ".wav")
@@ -164,12 +164,6 @@ def client(
             tally.latencies.append(took)
             if not right or found["path"] != path.name:
                 tally.wrong.append(path.name)
-
-
-def memory(pid: int) -> float:
-    """MiB of a server and its workers: what each has for itself, and what they share once."""
-    sizes = [_sizes(process) for process in _tree(pid)]
-    return sum(own for own, _ in sizes) + max((shared for _, shared in sizes), default=0.0)
 
 
 def load(

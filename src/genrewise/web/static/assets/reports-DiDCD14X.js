@@ -1,1 +1,0 @@
-import{N as t,P as e}from"./index-BKskCbhQ.js";async function s(){try{return await t("/reports")}catch(r){if(r instanceof e)return[];throw r}}function a(r,o){return t(`/reports/${encodeURIComponent(r)}/${encodeURIComponent(o)}`)}export{a as g,s as l};
