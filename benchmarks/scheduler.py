@@ -33,7 +33,7 @@ WORKERS, ROUNDS = 2, 3
 MODEL, LARGE = "small-gtzan-v1", "musicnn-gtzan-v1"
 #: Seconds of a preview and of a track, and how many of them a small and a large run has.
 PREVIEW, TRACK = 30, 240
-FEW, MANY = {PREVIEW: 20, TRACK: 4}, {PREVIEW: 400, TRACK: 16}
+FEW, MANY = {PREVIEW: 100, TRACK: 4}, {PREVIEW: 700, TRACK: 16}
 #: Files that differ; the others are further names of these.
 DIFFERENT = 8
 #: Rows that the client takes in.

@@ -108,8 +108,8 @@ def broken(count: int) -> list[tuple[str, bytes]]:
     return made
 
 
-def test_hundreds_of_broken_files(sturdy: Server) -> None:
-    files = broken(240)
+def test_a_thousand_broken_files(sturdy: Server) -> None:
+    files = broken(1000)
     answers = classify_all(sturdy, files)
     for (name, _), found in zip(files, answers, strict=True):
         assert found["path"] == name
