@@ -24,6 +24,7 @@ from common import GENREWISE, Row, alternate, median, music, save, tree, write_m
 from genrewise import engine_dask, list_models
 from genrewise.bundle import find
 from genrewise.bundle import read as read_bundle
+from genrewise.cli.output import size
 from genrewise.cli.parquet import RecordFolder
 from genrewise.dask_cluster import local
 from genrewise.records import ClassifyJob
@@ -175,8 +176,8 @@ def taken_in(folder: Path, address: str) -> tuple[float, float]:
         for outcome in outcomes:
             rows.write({"path": f"music/{outcome.index:08}.mp3", **outcome.value})
     seconds = time.process_time() - began
-    size = sum(part.stat().st_size for part in (folder / "rows").iterdir())
-    return seconds / (ROWS - 1), size / ROWS
+    kept = sum(part.stat().st_size for part in (folder / "rows").iterdir())
+    return seconds / (ROWS - 1), kept / ROWS
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
@@ -208,11 +209,6 @@ def scheduling(runs: Sequence[list[Cost]], client: float) -> tuple[list[Row], Co
         Row("one client takes in", f"{1 / theirs.client:,.0f} songs a second"),
     ]
     return rows, theirs, share
-
-
-def size(count: float) -> str:
-    """Bytes in a unit that suits them."""
-    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
 
 
 def scale(tracks: dict[str, float], preview: float, share: float, row: float) -> list[Row]:

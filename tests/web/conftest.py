@@ -228,9 +228,11 @@ def raw(server: Server, data: bytes) -> bytes:
 def reply_on(plain: socket.socket) -> bytes:
     """One reply with all of its body, on a connection that stays open."""
     with plain.makefile("rb") as file:
-        head = b"".join(iter(file.readline, b"\r\n"))
-        found = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
-        return head + b"\r\n" + file.read(int(found[1]) if found else 0)
+        found = b""
+        while not found.endswith(b"\r\n\r\n") and (line := file.readline()):
+            found += line
+        length = re.search(rb"(?i)^content-length: *(\d+)", found, re.MULTILINE)
+        return found + file.read(int(length[1]) if length else 0)
 
 
 def status(reply: bytes) -> int:

@@ -75,11 +75,11 @@ def _lock(path: Path) -> IO[bytes] | None:
 def _remove(lock: Path, held: IO[bytes]) -> None:
     """Remove a lock while it is held: whoever gets it next sees that it is gone."""
     with suppress(OSError):
-        lock.unlink(missing_ok=True)
+        lock.unlink()
     held.close()
     if os.name == "nt":  # what is open stays there
         with suppress(OSError):
-            lock.unlink(missing_ok=True)
+            lock.unlink()
 
 
 def _tidy(shared: Path) -> None:

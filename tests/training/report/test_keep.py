@@ -61,7 +61,7 @@ def test_what_was_kept_once_is_kept_again(report):
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
-        ("/work/data/gtzan", "gtzan"),
+        ("/srv/data/gtzan", "gtzan"),
         (r"C:\music\mine", "mine"),
         ("gtzan", "gtzan"),
         ("000/cnn", "000/cnn"),
